@@ -1,0 +1,1 @@
+//! Replay and import from files: JSONL, CSV, WARC, recorded streams.

@@ -1,0 +1,1 @@
+//! Bluesky: Jetstream events over WebSocket with cursor and resume.

@@ -1,0 +1,1 @@
+//! The connector contract: fetch, parse, cursor, politeness.

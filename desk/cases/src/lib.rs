@@ -1,0 +1,1 @@
+//! The case workflow as a pure state machine, its database, and the two ledgers.

@@ -1,0 +1,1 @@
+//! Sealed evidence: capture, WARC, time stamps, packages and their verification.

@@ -1,0 +1,1 @@
+//! The desk: queue, item, rules, cases as web pages.

@@ -1,0 +1,131 @@
+//! What `score` publishes and `store` writes: the records of `posts.scored` and `posts.flagged`.
+//!
+//! Every accepted record of `posts.raw` has exactly one [`ScoredRecord`] (or a dead letter); a flagged post has
+//! a [`FlaggedRecord`] besides. Content and identity are apart: what reviewers see carries a pseudonym, who
+//! published is in [`Identity`] and is stored in a table of its own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Author, CampaignKey, EventKind, LegalLabel, Media, Outcome, Position, PostId, PostKind, Pseudonym, Reach,
+    Timestamp, Verdict,
+};
+
+/// The version of the [`ScoredRecord`] and [`FlaggedRecord`] shapes written today.
+pub const RECORD_SCHEMA: u16 = 1;
+
+/// A post without any trace of who published it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PseudonymousPost {
+    /// Identity.
+    pub post_id: PostId,
+    /// The configured source.
+    pub source: String,
+    /// The platform.
+    pub platform: String,
+    /// The author's pseudonym, when there is an author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Pseudonym>,
+    /// What kind of post.
+    pub kind: PostKind,
+    /// The text as published.
+    pub text: String,
+    /// When it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posted_at: Option<Timestamp>,
+    /// When it was edited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    /// When we saw it.
+    pub observed_at: Timestamp,
+    /// Near-identical texts share this key.
+    pub campaign: CampaignKey,
+}
+
+/// A change of a post that was seen: deletion, disappearance, change of its account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PostChange {
+    /// The post (for [`EventKind::Account`] the account's identity).
+    pub post_id: PostId,
+    /// What happened.
+    pub event: EventKind,
+    /// When we saw it.
+    pub observed_at: Timestamp,
+}
+
+/// The end of one accepted record, with what is to be stored of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScoredRecord {
+    /// Version of this shape: [`RECORD_SCHEMA`].
+    pub schema: u16,
+    /// Where the accepted record lies in `posts.raw`.
+    pub position: Position,
+    /// How it ended; never [`Outcome::Dead`], which has its own topic.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// The configured source; a label of the counters.
+    pub source: String,
+    /// When the source saw it.
+    pub observed_at: Timestamp,
+    /// The post, when it is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<PseudonymousPost>,
+    /// What was computed, when it is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// The change, when the event was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<PostChange>,
+}
+
+/// Who published and where: shown only on unmasking, with reason and log entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The platform's own id of the post.
+    pub native_id: String,
+    /// Public address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
+}
+
+/// A post that goes in front of people. The raw bytes of the observation travel in the record header `raw`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlaggedRecord {
+    /// Version of this shape: [`RECORD_SCHEMA`].
+    pub schema: u16,
+    /// Where the accepted record lies in `posts.raw`.
+    pub position: Position,
+    /// The post without its author.
+    pub post: PseudonymousPost,
+    /// Its author and address.
+    pub identity: Identity,
+    /// What was computed.
+    pub verdict: Verdict,
+    /// Native id of the post it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    /// Native id of the post it quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote_of: Option<String>,
+    /// Pictures, videos and files referred to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Media>,
+    /// Hashtags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Addresses it links to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
+    /// How far it had spread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
+    /// Purpose and legal basis of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal: Option<LegalLabel>,
+    /// SHA-256 (hex) of the raw bytes in the header `raw`; absent when the source gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_sha256: Option<String>,
+}

@@ -1,0 +1,1 @@
+//! Chains the stages: retry, back-pressure, shutdown, health, metrics.

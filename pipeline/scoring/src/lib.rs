@@ -1,0 +1,1 @@
+//! Model manifests, the gate, the tokeniser and the ONNX encoder.

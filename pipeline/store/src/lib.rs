@@ -1,0 +1,1 @@
+//! ClickHouse rows, migrations, batch sink, queries, and the embedded engine's HTTP front.

@@ -1,0 +1,1 @@
+//! Normalising and folding with offset maps, tokens, language identification, near-duplicate keys.

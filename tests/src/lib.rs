@@ -1,0 +1,1 @@
+//! Tests of the whole: simulation, end to end, real servers.
