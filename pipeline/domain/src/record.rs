@@ -30,6 +30,12 @@ pub struct PseudonymousPost {
     pub kind: PostKind,
     /// The text as published.
     pub text: String,
+    /// Hashtags, without `#`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Addresses it links to. With text and tags this is all that rules read, so that a backtest equals the stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
     /// When it was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub posted_at: Option<Timestamp>,
@@ -113,12 +119,6 @@ pub struct FlaggedRecord {
     /// Pictures, videos and files referred to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub media: Vec<Media>,
-    /// Hashtags.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    /// Addresses it links to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub links: Vec<String>,
     /// How far it had spread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
