@@ -1,1 +1,12 @@
 //! Watch rules: parse, check, compile, evaluate, explain.
+
+pub mod limits;
+mod post;
+mod problem;
+mod rule;
+mod set;
+
+pub use post::{ClusterView, PostView};
+pub use problem::{Finding, Problem, Severity, Tongue, Wording};
+pub use rule::{Cost, Expect, Rule, State, Trial};
+pub use set::{Compiled, Evaluation, RuleSet, Scratch, SourceFile};
