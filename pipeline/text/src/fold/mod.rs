@@ -1,0 +1,75 @@
+//! Folding: texts that mean the same spelling become the same text, with a map back to the original.
+//!
+//! | level | what is unified |
+//! |---|---|
+//! | `none` | nothing |
+//! | `case` | simple case folding |
+//! | `std` | `case`, and the disguises of [`spelling`]: compatibility forms, invisible characters, look-alikes, leet, repeats, `ä`/`ae`, spaced-out letters |
+//! | `stem` | `std`, and the endings of German and English words ([`stem`]) |
+//!
+//! Folding twice changes nothing more: `fold(fold(x)) = fold(x)` at every level.
+
+mod leet;
+mod map;
+mod quick;
+mod spelling;
+mod stem;
+
+pub use map::Folded;
+
+use crate::chars::fold_case;
+
+/// Version of folding and word cutting; part of every version string that rests on them. Raised whenever
+/// any text can fold differently than before.
+pub const NORMALISER_VERSION: u32 = 1;
+
+/// How far spellings are unified. Each level includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum FoldLevel {
+    /// Exact code points.
+    None,
+    /// Case only, by simple case folding.
+    Case,
+    /// Case and the usual disguises; the default of watch rules.
+    #[default]
+    Std,
+    /// Word endings too.
+    Stem,
+}
+
+/// Folds `text` to `level`.
+pub fn fold(text: &str, level: FoldLevel) -> Folded {
+    let mut folded = Folded::default();
+    fold_into(text, level, &mut folded);
+    folded
+}
+
+/// Folds `text` to `level` into `folded`, whose buffers are used again.
+pub fn fold_into(text: &str, level: FoldLevel, folded: &mut Folded) {
+    folded.clear();
+    match level {
+        FoldLevel::None => folded.keep(0, text),
+        FoldLevel::Case => fold_case_into(text, folded),
+        FoldLevel::Std => {
+            if !quick::fold(text, folded) {
+                folded.clear();
+                spelling::fold(text, folded);
+            }
+        }
+        FoldLevel::Stem => stem::fold(text, folded),
+    }
+    folded.finish(text.len());
+}
+
+fn fold_case_into(text: &str, folded: &mut Folded) {
+    if text.is_ascii() {
+        folded.keep_lowercase(0, text);
+        return;
+    }
+    for (start, c) in text.char_indices() {
+        folded.push(fold_case(c), c, start);
+    }
+}
+
+#[cfg(test)]
+mod tests;
