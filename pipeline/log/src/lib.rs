@@ -6,8 +6,16 @@
 //!
 //! Delivery is at least once; what reads the log is idempotent. There are no transactions.
 
+mod limits;
+mod local;
+mod memory;
+mod metrics;
+mod partition;
 mod record;
 
+pub use limits::{MAX_DELIVERY_BYTES, MAX_RECORD_BYTES};
+pub use memory::MemoryLog;
+pub use partition::partition_of;
 pub use record::{Headers, Message, Record, Retention, Topic, TopicPartition};
 
 use async_trait::async_trait;
