@@ -1,1 +1,2 @@
 //! ClickHouse rows, migrations, batch sink, queries, and the embedded engine's HTTP front.
+pub mod engine;
