@@ -1,1 +1,18 @@
 //! The case workflow as a pure state machine, its database, and the two ledgers.
+//!
+//! * [`workflow`]: states, moves, `step`; what may never happen is refused there.
+//! * [`role`]: who may do what, and which roles nobody may hold together.
+//! * [`offence`], [`legal`]: the offence catalogue as data, and the form a case officer fills in.
+//! * [`ledger`], [`merkle`], [`canonical`]: audit and custody, hash-chained, with signed checkpoints.
+//! * [`store`]: SQLite or PostgreSQL; events are the truth, rows follow in the same transaction.
+//!
+//! No web, no log, no ClickHouse here.
+
+pub mod canonical;
+mod edges;
+pub mod ledger;
+pub mod legal;
+pub mod merkle;
+pub mod offence;
+pub mod role;
+pub mod workflow;
