@@ -9,7 +9,9 @@
 mod device;
 mod error;
 mod models;
+mod tokenizer;
 
 pub use device::{Device, UnknownDevice};
 pub use error::ScoringError;
 pub use models::{GateScore, Models, OpenOptions};
+pub use tokenizer::Tokenizer;
