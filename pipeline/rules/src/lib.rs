@@ -5,6 +5,7 @@ mod post;
 mod problem;
 mod rule;
 mod set;
+pub mod syntax;
 
 pub use post::{ClusterView, PostView};
 pub use problem::{Finding, Problem, Severity, Tongue, Wording};

@@ -1,0 +1,18 @@
+//! The language: tokens, tree, parser with recovery, printer.
+
+pub mod ast;
+mod atom;
+mod keyed;
+mod lexer;
+mod parser;
+mod print;
+mod suggest;
+mod window;
+
+pub use parser::{Parsed, parse};
+pub use print::{print, print_window};
+pub(crate) use suggest::nearest;
+pub use window::{Counted, Group, ParsedWindow, Window, parse_window};
+
+#[cfg(test)]
+mod tests;
