@@ -1,0 +1,16 @@
+//! What desk, summary and backtests ask. Values from outside are bound on the server (`{name:Type}`), never
+//! written into a statement.
+
+mod campaign;
+mod item;
+mod queue;
+mod recent;
+mod summary;
+mod system;
+
+pub use campaign::{CampaignHour, CampaignMember};
+pub use item::{FlaggedItem, IdentityItem, RuleDay};
+pub use queue::{QueueCursor, QueueFilter, QueueOrder, QueuePage};
+pub use recent::{Prefilter, RecentPost};
+pub use summary::{SourceRate, Summary, SummaryScope};
+pub use system::{SystemState, TableState};
