@@ -6,6 +6,8 @@
 //!
 //! Delivery is at least once; what reads the log is idempotent. There are no transactions.
 
+mod embedded;
+mod kafka;
 mod limits;
 mod local;
 mod memory;
@@ -13,6 +15,8 @@ mod metrics;
 mod partition;
 mod record;
 
+pub use embedded::EmbeddedLog;
+pub use kafka::{KafkaCompression, KafkaConfig, KafkaLog, KafkaSecurity, SaslMechanism};
 pub use limits::{MAX_DELIVERY_BYTES, MAX_RECORD_BYTES};
 pub use memory::MemoryLog;
 pub use partition::partition_of;

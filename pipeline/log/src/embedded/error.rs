@@ -10,7 +10,9 @@ use crate::LogError;
 pub(super) fn class_of(doing: &str, error: &Error) -> LogError {
     let message = format!("{doing}: {error}");
     match error {
-        Error::Locked => LogError::Refused(format!("{doing}: another process has it open; stop that one first")),
+        Error::Locked => {
+            LogError::Refused(format!("{doing}: another process has it open; stop that one first"))
+        }
         Error::Io(io) | Error::Storage(LsmError::Io(io)) => class_of_io(doing, io),
         Error::Poisoned => LogError::Corrupt(format!(
             "{doing}: an earlier write to disk failed, so what is on disk is uncertain; restart to recover"

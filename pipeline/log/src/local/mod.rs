@@ -52,9 +52,7 @@ impl<S: Store> LocalLog<S> {
 
     pub(crate) async fn ensure_topics(&self, topics: &[Topic]) -> Result<(), LogError> {
         for topic in topics {
-            if topic.partitions == 0 {
-                return Err(LogError::Refused(format!("topic {} needs at least one partition", topic.name)));
-            }
+            check_topic(topic)?;
             if self.store.topic(&topic.name).is_none() {
                 self.store.create(topic).await?;
             }
@@ -167,6 +165,24 @@ pub(crate) fn check_size(record: &Record) -> Result<(), LogError> {
         return Err(LogError::Refused(format!(
             "a record of {bytes} bytes is over the limit of {MAX_RECORD_BYTES}"
         )));
+    }
+    Ok(())
+}
+
+/// Longest name of a topic; Kafka's limit is 249, and the embedded log adds to it.
+const MAX_TOPIC_NAME: usize = 200;
+
+/// Refuses what is no topic in every implementation.
+pub(crate) fn check_topic(topic: &Topic) -> Result<(), LogError> {
+    let name = &topic.name;
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name.len() > MAX_TOPIC_NAME || !name.chars().all(legal) {
+        return Err(LogError::Refused(format!(
+            "{name:?} is no name for a topic: up to {MAX_TOPIC_NAME} letters, digits, dots, dashes and underscores"
+        )));
+    }
+    if topic.partitions == 0 {
+        return Err(LogError::Refused(format!("topic {name} needs at least one partition")));
     }
     Ok(())
 }
