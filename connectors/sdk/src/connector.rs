@@ -87,6 +87,8 @@ pub struct Deps {
     pub http: Http,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The registration table: a replay reads recordings of any kind by it.
+    pub kinds: &'static [Kind],
 }
 
 /// One kind of source: a line in the application's registration table.
