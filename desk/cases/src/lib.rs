@@ -14,5 +14,7 @@ pub mod ledger;
 pub mod legal;
 pub mod merkle;
 pub mod offence;
+pub mod password;
 pub mod role;
+pub mod store;
 pub mod workflow;

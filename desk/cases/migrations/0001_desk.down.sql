@@ -1,0 +1,11 @@
+DROP TABLE settings;
+DROP TABLE checkpoints;
+DROP TABLE ledger_entries;
+DROP TABLE ledger_heads;
+DROP TABLE rule_drafts;
+DROP TABLE decisions;
+DROP TABLE claims;
+DROP TABLE case_events;
+DROP TABLE cases;
+DROP TABLE sessions;
+DROP TABLE users

@@ -1,0 +1,418 @@
+//! Cases, their events, claims and decisions. Every change is one transaction: events, rows derived from them,
+//! and the entries of both ledgers.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use streife_domain::Timestamp;
+
+use super::ledgers::append;
+use super::{CaseStore, Result, StoreError, Write, text, time};
+use crate::ledger::{audit_ledger, custody_ledger};
+use crate::workflow::{Actor, Case, CaseEvent, CaseState, Effects, LEASE_SECS, Move, step};
+
+/// A flagged post that somebody takes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewItem {
+    /// Post id.
+    pub post_id: String,
+    /// Campaign key.
+    pub campaign: String,
+    /// Queue.
+    pub queue: String,
+}
+
+/// What came of a claim.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClaimOutcome {
+    /// It is yours.
+    Yours(Box<Case>),
+    /// Somebody works on it.
+    HeldBy(String),
+    /// It is decided already.
+    Done(CaseState),
+}
+
+/// A line of a list of cases.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaseRow {
+    /// The case.
+    pub case: Case,
+    /// Last change.
+    pub updated_at: Timestamp,
+}
+
+/// A decision by a reviewer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The case.
+    pub case_id: String,
+    /// The post.
+    pub post_id: String,
+    /// Who.
+    pub actor: String,
+    /// `dismiss`, `suspect`, `second_look`, `danger`.
+    pub kind: String,
+    /// Norms or reason.
+    pub what: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl CaseStore {
+    /// Claims a flagged post for `actor`: exactly one of any number of callers gets it. A lease that ended is
+    /// given back first. The case is created by its first claim.
+    ///
+    /// # Errors
+    /// When the role may not claim, or the database fails.
+    pub async fn claim(&self, item: &NewItem, actor: &Actor, at: Timestamp) -> Result<ClaimOutcome> {
+        let mut write = self.write().await?;
+        let mut case = open(&mut write, item, at).await?;
+        if case.state == CaseState::Claimed {
+            let holder = case.holder.clone().unwrap_or_default();
+            let last_heartbeat = heartbeat_of(&mut write, &item.post_id).await?.unwrap_or(at);
+            if holder == actor.user && at < last_heartbeat.plus_secs(LEASE_SECS) {
+                return Ok(ClaimOutcome::Yours(Box::new(case)));
+            }
+            if at < last_heartbeat.plus_secs(LEASE_SECS) {
+                return Ok(ClaimOutcome::HeldBy(holder));
+            }
+            case = advance(&mut write, &case, Actor::system(), Move::ExpireLease { last_heartbeat }, at)
+                .await?
+                .0;
+        }
+        if case.state != CaseState::Queued {
+            return Ok(ClaimOutcome::Done(case.state));
+        }
+        let (case, _) = advance(&mut write, &case, actor.clone(), Move::Claim, at).await?;
+        write.commit().await?;
+        Ok(ClaimOutcome::Yours(Box::new(case)))
+    }
+
+    /// Prolongs a claim. `false` when it is no longer held by `user`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn heartbeat(&self, post_id: &str, user: &str, at: Timestamp) -> Result<bool> {
+        let mut write = self.write().await?;
+        let done = sqlx::query(
+            "UPDATE claims SET heartbeat = $1 WHERE post_id = $2 AND holder = $3 AND heartbeat > $4",
+        )
+        .bind(at.as_micros())
+        .bind(post_id.to_owned())
+        .bind(user.to_owned())
+        .bind(at.plus_secs(-LEASE_SECS).as_micros())
+        .execute(&mut *write.tx)
+        .await?;
+        write.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Gives back every claim whose lease ended. Returns their post ids.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn expire_leases(&self, at: Timestamp) -> Result<Vec<String>> {
+        let rows =
+            sqlx::query("SELECT post_id FROM claims WHERE heartbeat <= $1 ORDER BY heartbeat LIMIT 1000")
+                .bind(at.plus_secs(-LEASE_SECS).as_micros())
+                .fetch_all(&self.pool)
+                .await?;
+        let mut back = Vec::new();
+        for row in rows {
+            let post_id = text(&row, "post_id")?;
+            let mut write = self.write().await?;
+            let Some(case) = locked(&mut write, "post_id", &post_id).await? else { continue };
+            let Some(last_heartbeat) = heartbeat_of(&mut write, &post_id).await? else { continue };
+            // A heartbeat may have come in between; then the lease simply goes on.
+            if case.state == CaseState::Claimed && at >= last_heartbeat.plus_secs(LEASE_SECS) {
+                advance(&mut write, &case, Actor::system(), Move::ExpireLease { last_heartbeat }, at).await?;
+                write.commit().await?;
+                back.push(post_id);
+            }
+        }
+        Ok(back)
+    }
+
+    /// Applies one move to a case.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with what is missing; or the database.
+    pub async fn apply(
+        &self,
+        case_id: &str,
+        actor: Actor,
+        what: Move,
+        at: Timestamp,
+    ) -> Result<(Case, Effects)> {
+        let mut write = self.write().await?;
+        let Some(case) = locked(&mut write, "id", case_id).await? else {
+            return Err(StoreError::Invalid(format!("there is no case {case_id:?}")));
+        };
+        let done = advance(&mut write, &case, actor, what, at).await?;
+        write.commit().await?;
+        Ok(done)
+    }
+
+    /// One case.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn case(&self, id: &str) -> Result<Option<Case>> {
+        let row = sqlx::query("SELECT body FROM cases WHERE id = $1")
+            .bind(id.to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| body(&row)).transpose()
+    }
+
+    /// The case that began with a post.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn case_of_post(&self, post_id: &str) -> Result<Option<Case>> {
+        let row = sqlx::query("SELECT body FROM cases WHERE post_id = $1")
+            .bind(post_id.to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| body(&row)).transpose()
+    }
+
+    /// The latest changed cases, all or in one state.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cases(&self, state: Option<CaseState>, limit: i64) -> Result<Vec<CaseRow>> {
+        let rows =
+            match state {
+                Some(state) => sqlx::query(
+                    "SELECT body, updated_at FROM cases WHERE state = $1 ORDER BY updated_at DESC LIMIT $2",
+                )
+                .bind(state.as_str())
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?,
+                None => {
+                    sqlx::query("SELECT body, updated_at FROM cases ORDER BY updated_at DESC LIMIT $1")
+                        .bind(limit)
+                        .fetch_all(&self.pool)
+                        .await?
+                }
+            };
+        rows.iter()
+            .map(|row| Ok(CaseRow { case: body(row)?, updated_at: time(row, "updated_at")? }))
+            .collect()
+    }
+
+    /// Post id, state and holder of everything that is no longer simply waiting; the queue leaves these out or
+    /// marks them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn touched(&self) -> Result<Vec<(String, String, String)>> {
+        let rows = sqlx::query("SELECT post_id, state, holder FROM cases WHERE state <> 'queued'")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((text(row, "post_id")?, text(row, "state")?, text(row, "holder")?)))
+            .collect()
+    }
+
+    /// How many cases stand in each state.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn states(&self) -> Result<Vec<(String, i64)>> {
+        let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM cases GROUP BY state ORDER BY state")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok((text(row, "state")?, row.try_get("n")?))).collect()
+    }
+
+    /// The events of a case, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn events(&self, case_id: &str) -> Result<Vec<CaseEvent>> {
+        let rows = sqlx::query("SELECT body FROM case_events WHERE case_id = $1 ORDER BY seq")
+            .bind(case_id.to_owned())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(serde_json::from_str(&text(row, "body")?)?)).collect()
+    }
+
+    /// The decisions since a time, newest first, without those taken back.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn decisions(&self, since: Timestamp, limit: i64) -> Result<Vec<Decision>> {
+        let rows =
+            sqlx::query("SELECT * FROM decisions WHERE at >= $1 AND undone = 0 ORDER BY at DESC LIMIT $2")
+                .bind(since.as_micros())
+                .bind(limit)
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Decision {
+                    case_id: text(row, "case_id")?,
+                    post_id: text(row, "post_id")?,
+                    actor: text(row, "actor")?,
+                    kind: text(row, "kind")?,
+                    what: text(row, "what")?,
+                    at: time(row, "at")?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// The case of a flagged post, created and queued if it is new; locked either way.
+async fn open(write: &mut Write, item: &NewItem, at: Timestamp) -> Result<Case> {
+    if let Some(case) = locked(write, "post_id", &item.post_id).await? {
+        return Ok(case);
+    }
+    let fresh = Case::flagged(&item.post_id, &item.post_id, at);
+    let inserted = sqlx::query(
+        "INSERT INTO cases (id, post_id, state, holder, campaign, version, review_at, updated_at, body) \
+         VALUES ($1, $1, 'flagged', '', $2, 0, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(item.post_id.clone())
+    .bind(item.campaign.clone())
+    .bind(fresh.review_at.as_micros())
+    .bind(at.as_micros())
+    .bind(serde_json::to_string(&fresh)?)
+    .execute(&mut *write.tx)
+    .await?;
+    if inserted.rows_affected() == 0 {
+        // Another process was faster; its row is there now.
+        return locked(write, "post_id", &item.post_id)
+            .await?
+            .ok_or_else(|| StoreError::Invalid("the case vanished".to_owned()));
+    }
+    let system = Actor::system;
+    let (case, _) =
+        advance(write, &fresh, system(), Move::Cluster { campaign: item.campaign.clone() }, at).await?;
+    Ok(advance(write, &case, system(), Move::Enqueue { queue: item.queue.clone() }, at).await?.0)
+}
+
+/// Reads a case and locks its row until the transaction ends (an update that changes nothing locks in both engines).
+async fn locked(write: &mut Write, column: &'static str, value: &str) -> Result<Option<Case>> {
+    let sql = match column {
+        "id" => "UPDATE cases SET version = version WHERE id = $1 RETURNING body",
+        _ => "UPDATE cases SET version = version WHERE post_id = $1 RETURNING body",
+    };
+    let row = sqlx::query(sql).bind(value.to_owned()).fetch_optional(&mut *write.tx).await?;
+    row.map(|row| body(&row)).transpose()
+}
+
+async fn heartbeat_of(write: &mut Write, post_id: &str) -> Result<Option<Timestamp>> {
+    let row = sqlx::query("SELECT heartbeat FROM claims WHERE post_id = $1")
+        .bind(post_id.to_owned())
+        .fetch_optional(&mut *write.tx)
+        .await?;
+    row.map(|row| time(&row, "heartbeat")).transpose()
+}
+
+/// One step of the workflow with everything that must be written together.
+async fn advance(
+    write: &mut Write,
+    case: &Case,
+    actor: Actor,
+    what: Move,
+    at: Timestamp,
+) -> Result<(Case, Effects)> {
+    let event = CaseEvent { at, actor, what };
+    let (next, effects) = step(case, &event)?;
+    if next.state == CaseState::Erased {
+        // Events may quote the post; the bare row, the certificate and the ledgers stay.
+        sqlx::query("DELETE FROM case_events WHERE case_id = $1")
+            .bind(next.id.clone())
+            .execute(&mut *write.tx)
+            .await?;
+    }
+    sqlx::query("INSERT INTO case_events (case_id, seq, at, actor, body) VALUES ($1, $2, $3, $4, $5)")
+        .bind(next.id.clone())
+        .bind(i64::try_from(next.version).unwrap_or(i64::MAX))
+        .bind(at.as_micros())
+        .bind(event.actor.user.clone())
+        .bind(serde_json::to_string(&event)?)
+        .execute(&mut *write.tx)
+        .await?;
+    sqlx::query(
+        "UPDATE cases SET state = $1, holder = $2, campaign = $3, version = $4, review_at = $5, updated_at = $6, body = $7 \
+         WHERE id = $8",
+    )
+    .bind(next.state.as_str())
+    .bind(next.holder.clone().unwrap_or_default())
+    .bind(next.campaign.clone().unwrap_or_default())
+    .bind(i64::try_from(next.version).unwrap_or(i64::MAX))
+    .bind(next.review_at.as_micros())
+    .bind(at.as_micros())
+    .bind(serde_json::to_string(&next)?)
+    .bind(next.id.clone())
+    .execute(&mut *write.tx)
+    .await?;
+    claims_and_decisions(write, &next, &event).await?;
+    for note in &effects.audit {
+        append(write, &audit_ledger(at), note.clone()).await?;
+    }
+    for note in &effects.custody {
+        append(write, &custody_ledger(&next.id), note.clone()).await?;
+    }
+    Ok((next, effects))
+}
+
+async fn claims_and_decisions(write: &mut Write, next: &Case, event: &CaseEvent) -> Result<()> {
+    match &next.holder {
+        Some(holder) if next.state == CaseState::Claimed => {
+            sqlx::query(
+                "INSERT INTO claims (post_id, holder, since, heartbeat) VALUES ($1, $2, $3, $3) \
+                 ON CONFLICT (post_id) DO UPDATE SET holder = excluded.holder, since = excluded.since, heartbeat = excluded.heartbeat",
+            )
+            .bind(next.post_id.clone())
+            .bind(holder.clone())
+            .bind(event.at.as_micros())
+            .execute(&mut *write.tx)
+            .await?;
+        }
+        _ => {
+            sqlx::query("DELETE FROM claims WHERE post_id = $1")
+                .bind(next.post_id.clone())
+                .execute(&mut *write.tx)
+                .await?;
+        }
+    }
+    let (kind, what) = match &event.what {
+        Move::Dismiss { reason } => ("dismiss", reason.as_str().to_owned()),
+        Move::Suspect { norms } => ("suspect", norms.join(" ")),
+        Move::AskSecondLook { .. } => ("second_look", String::new()),
+        Move::Danger { .. } => ("danger", String::new()),
+        Move::Undo => {
+            sqlx::query("UPDATE decisions SET undone = 1 WHERE case_id = $1 AND seq = $2")
+                .bind(next.id.clone())
+                .bind(i64::try_from(next.version).unwrap_or(i64::MAX) - 1)
+                .execute(&mut *write.tx)
+                .await?;
+            return Ok(());
+        }
+        _ => return Ok(()),
+    };
+    sqlx::query(
+        "INSERT INTO decisions (case_id, seq, post_id, actor, kind, what, at, undone) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+    )
+    .bind(next.id.clone())
+    .bind(i64::try_from(next.version).unwrap_or(i64::MAX))
+    .bind(next.post_id.clone())
+    .bind(event.actor.user.clone())
+    .bind(kind)
+    .bind(what)
+    .bind(event.at.as_micros())
+    .execute(&mut *write.tx)
+    .await?;
+    Ok(())
+}
+
+fn body(row: &AnyRow) -> Result<Case> {
+    serde_json::from_str(&text(row, "body")?)
+        .map_err(|e| StoreError::Damaged { what: "a case", message: e.to_string() })
+}

@@ -1,0 +1,191 @@
+//! The desk's database: SQLite in the data folder, or PostgreSQL by URL. One code path, SQL that both read.
+//!
+//! Writes go through [`Write`]: one transaction, on SQLite one at a time (it has one writer anyway, and waiting
+//! here is fair where its busy loop is not). Ledger heads are locked by updating them, which both engines do.
+
+mod cases;
+mod ledgers;
+mod rules;
+mod settings;
+mod users;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::{Any, AnyPool, Row, Transaction};
+use streife_domain::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::workflow::Refused;
+
+pub use cases::{CaseRow, ClaimOutcome, Decision, NewItem};
+pub use rules::{DraftState, RuleDraft};
+pub use users::{NewUser, Session, User};
+
+/// Connections to the database.
+pub const MAX_CONNECTIONS: u32 = 8;
+
+const MIGRATIONS: [(i64, &str, &str); 1] = [(
+    1,
+    include_str!("../../migrations/0001_desk.up.sql"),
+    include_str!("../../migrations/0001_desk.down.sql"),
+)];
+
+/// The desk's database.
+#[derive(Clone)]
+pub struct CaseStore {
+    pool: AnyPool,
+    postgres: bool,
+    writer: Arc<Semaphore>,
+}
+
+/// Something about the database, or a refused move.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database.
+    #[error("the case database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The workflow refuses.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// A stored value cannot be read: the database is damaged or of another version.
+    #[error("the case database holds {what} that cannot be read: {message}")]
+    Damaged {
+        /// Which value.
+        what: &'static str,
+        /// Why.
+        message: String,
+    },
+    /// The request makes no sense here.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Damaged { what: "JSON", message: error.to_string() }
+    }
+}
+
+pub(crate) type Result<T> = std::result::Result<T, StoreError>;
+
+/// An open write transaction.
+pub(crate) struct Write {
+    tx: Transaction<'static, Any>,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Write {
+    pub(crate) async fn commit(self) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+impl CaseStore {
+    /// Opens `desk.sqlite` in `folder`, creating it if need be.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub async fn sqlite(folder: &Path) -> Result<Self> {
+        Self::connect(&format!("sqlite://{}?mode=rwc", folder.join("desk.sqlite").display())).await
+    }
+
+    /// Opens a database by URL (`sqlite://...` or `postgres://...`).
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn connect(url: &str) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let postgres = url.starts_with("postgres");
+        let pool = AnyPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if !postgres {
+                        // FULL: a decision that was shown as saved survives a power cut.
+                        sqlx::raw_sql(
+                            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=10000; PRAGMA secure_delete=ON",
+                        )
+                        .execute(connection)
+                        .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(url)
+            .await?;
+        Ok(Self { pool, postgres, writer: Arc::new(Semaphore::new(1)) })
+    }
+
+    /// Brings the schema up to date. Returns the version it now has.
+    ///
+    /// # Errors
+    /// When a migration fails; the schema then stays as it was.
+    pub async fn migrate(&self) -> Result<i64> {
+        self.migrate_to(MIGRATIONS.last().map_or(0, |last| last.0)).await
+    }
+
+    /// Moves the schema up or down to `target`; 0 is an empty database.
+    ///
+    /// # Errors
+    /// When a migration fails; the schema then stays at the last good version.
+    pub async fn migrate_to(&self, target: i64) -> Result<i64> {
+        sqlx::raw_sql("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)")
+            .execute(&self.pool)
+            .await?;
+        let current = self.schema_version().await?;
+        for (version, up, _) in MIGRATIONS.into_iter().filter(|m| m.0 > current && m.0 <= target) {
+            let mut write = self.write().await?;
+            sqlx::raw_sql(up).execute(&mut *write.tx).await?;
+            sqlx::query("INSERT INTO schema_version (version) VALUES ($1)")
+                .bind(version)
+                .execute(&mut *write.tx)
+                .await?;
+            write.commit().await?;
+        }
+        for (version, _, down) in MIGRATIONS.into_iter().rev().filter(|m| m.0 <= current && m.0 > target) {
+            let mut write = self.write().await?;
+            sqlx::raw_sql(down).execute(&mut *write.tx).await?;
+            sqlx::query("DELETE FROM schema_version WHERE version = $1")
+                .bind(version)
+                .execute(&mut *write.tx)
+                .await?;
+            write.commit().await?;
+        }
+        self.schema_version().await
+    }
+
+    async fn schema_version(&self) -> Result<i64> {
+        let row = sqlx::query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_version")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get("version")?)
+    }
+
+    /// Can it be reached?
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn write(&self) -> Result<Write> {
+        if self.postgres {
+            return Ok(Write { tx: self.pool.begin().await?, _turn: None });
+        }
+        // The semaphore is never closed, so waiting for a turn always ends with one.
+        let turn = Arc::clone(&self.writer).acquire_owned().await.ok();
+        Ok(Write { tx: self.pool.begin_with("BEGIN IMMEDIATE").await?, _turn: turn })
+    }
+}
+
+fn time(row: &AnyRow, column: &str) -> Result<Timestamp> {
+    Ok(Timestamp::from_micros(row.try_get::<i64, _>(column)?))
+}
+
+fn text(row: &AnyRow, column: &str) -> Result<String> {
+    Ok(row.try_get::<String, _>(column)?)
+}

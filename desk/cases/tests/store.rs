@@ -1,0 +1,190 @@
+//! The database: single winners, tamper-evident ledgers, migrations both ways. On SQLite always, on PostgreSQL
+//! when DATABASE_URL names one.
+
+use std::collections::HashMap;
+
+use ed25519_dalek::SigningKey;
+use streife_cases::ledger::{Note, audit_ledger, custody_ledger};
+use streife_cases::role::Role;
+use streife_cases::store::{CaseStore, ClaimOutcome, DraftState, NewItem, NewUser, StoreError};
+use streife_cases::workflow::{Actor, CaseState, DismissReason, LEASE_SECS, Move};
+use streife_domain::Timestamp;
+
+const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
+
+async fn on_each_engine(test: impl AsyncFn(&CaseStore)) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = CaseStore::sqlite(folder.path()).await.unwrap();
+    store.migrate().await.unwrap();
+    test(&store).await;
+}
+
+fn item(n: usize) -> NewItem {
+    NewItem { post_id: format!("{n:032x}"), campaign: format!("{n:016x}"), queue: "alle".to_owned() }
+}
+
+async fn fifty_claimers(store: &CaseStore) {
+    const ITEMS: usize = 60;
+    let mut tasks = Vec::new();
+    for person in 0..50 {
+        let store = store.clone();
+        tasks.push(tokio::spawn(async move {
+            let actor = Actor::new(&format!("r{person}"), Role::Reviewer);
+            let mut mine = Vec::new();
+            // Everybody walks the same ranked queue from the top and takes two.
+            for n in 0..ITEMS {
+                if let ClaimOutcome::Yours(case) = store.claim(&item(n), &actor, NOW).await.unwrap() {
+                    mine.push(case.post_id);
+                }
+                if mine.len() == 2 {
+                    break;
+                }
+            }
+            mine
+        }));
+    }
+    let mut winners: HashMap<String, usize> = HashMap::new();
+    for task in tasks {
+        for post in task.await.unwrap() {
+            *winners.entry(post).or_default() += 1;
+        }
+    }
+    assert_eq!(winners.len(), ITEMS, "every item is claimed");
+    assert!(winners.values().all(|n| *n == 1), "an item has two holders");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_concurrent_claimers_never_share_an_item() {
+    on_each_engine(fifty_claimers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgresql_behaves_like_sqlite() {
+    let Ok(url) = std::env::var("DATABASE_URL") else {
+        println!("skipped: DATABASE_URL not there");
+        return;
+    };
+    let store = CaseStore::connect(&url).await.unwrap();
+    store.migrate_to(0).await.unwrap();
+    store.migrate().await.unwrap();
+    fifty_claimers(&store).await;
+    decide_and_verify(&store).await;
+    assert_eq!(store.migrate_to(0).await.unwrap(), 0);
+}
+
+async fn decide_and_verify(store: &CaseStore) {
+    let rita = Actor::new("rita", Role::Reviewer);
+    let one = item(9_000);
+    assert!(matches!(store.claim(&one, &rita, NOW).await.unwrap(), ClaimOutcome::Yours(_)));
+    assert!(
+        matches!(store.claim(&one, &Actor::new("ron", Role::Reviewer), NOW).await.unwrap(), ClaimOutcome::HeldBy(h) if h == "rita")
+    );
+    let refused = store.apply(&one.post_id, Actor::new("ron", Role::Reviewer), Move::Claim, NOW).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))));
+    store
+        .apply(&one.post_id, rita.clone(), Move::Dismiss { reason: DismissReason::Known }, NOW)
+        .await
+        .unwrap();
+    assert_eq!(store.decisions(NOW, 10).await.unwrap().len(), 1);
+    store.apply(&one.post_id, rita.clone(), Move::Undo, NOW.plus_secs(2)).await.unwrap();
+    assert_eq!(store.decisions(NOW, 10).await.unwrap().len(), 0);
+
+    assert!(store.heartbeat(&one.post_id, "rita", NOW.plus_secs(60)).await.unwrap());
+    assert!(!store.heartbeat(&one.post_id, "ron", NOW.plus_secs(60)).await.unwrap());
+    assert!(!store.expire_leases(NOW.plus_secs(LEASE_SECS)).await.unwrap().contains(&one.post_id));
+    assert!(store.expire_leases(NOW.plus_secs(60 + LEASE_SECS)).await.unwrap().contains(&one.post_id));
+    let case = store.case(&one.post_id).await.unwrap().unwrap();
+    assert_eq!(case.state, CaseState::Queued);
+    let events = store.events(&one.post_id).await.unwrap();
+    let replayed = streife_cases::workflow::replay(
+        streife_cases::workflow::Case::flagged(&one.post_id, &one.post_id, NOW),
+        &events,
+    );
+    assert_eq!(replayed.unwrap(), case, "rows follow from events");
+
+    let key = SigningKey::from_bytes(&[3; 32]);
+    for ledger in [audit_ledger(NOW), custody_ledger(&one.post_id)] {
+        store.checkpoint(&ledger, NOW, &key).await.unwrap();
+        assert_eq!(store.verify_ledger(&ledger, &key.verifying_key()).await.unwrap(), vec![]);
+    }
+    assert_eq!(store.ledger(&custody_ledger(&one.post_id)).await.unwrap().len(), events.len());
+}
+
+#[tokio::test]
+async fn decisions_events_and_ledgers_agree() {
+    on_each_engine(decide_and_verify).await;
+}
+
+#[tokio::test]
+async fn an_erased_segment_keeps_its_root_and_the_present_one_cannot_be_erased() {
+    on_each_engine(async |store| {
+        let key = SigningKey::from_bytes(&[3; 32]);
+        let note = |at: Timestamp| Note {
+            at,
+            actor: "dpo".to_owned(),
+            role: "data_protection".to_owned(),
+            action: "read.item".to_owned(),
+            subject: "x".to_owned(),
+            reason: "Prüfung".to_owned(),
+            details: serde_json::Value::Null,
+        };
+        let next_year = NOW.plus_secs(400 * 86_400);
+        store.audit(note(NOW)).await.unwrap();
+        let old = audit_ledger(NOW);
+        assert!(store.erase_segment(&old, note(NOW), &key).await.is_err());
+        let checkpoint = store.erase_segment(&old, note(next_year), &key).await.unwrap();
+        assert!(store.ledger(&old).await.unwrap().is_empty());
+        assert_eq!(store.checkpoints(&old).await.unwrap(), vec![checkpoint]);
+        assert_eq!(store.verify_ledger(&old, &key.verifying_key()).await.unwrap(), vec![]);
+        assert_eq!(store.ledger(&audit_ledger(next_year)).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn schema_goes_up_and_down() {
+    on_each_engine(async |store| {
+        assert_eq!(store.migrate_to(0).await.unwrap(), 0);
+        assert_eq!(store.migrate().await.unwrap(), 1);
+        assert_eq!(store.migrate().await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn incompatible_roles_are_refused_and_sessions_end() {
+    on_each_engine(async |store| {
+        let user = |roles| NewUser { id: "rita", name: "Rita", roles, password: "x", at: NOW };
+        assert!(store.put_user(&user(&[Role::CaseOfficer, Role::Lead])).await.is_err());
+        store.put_user(&user(&[Role::Reviewer])).await.unwrap();
+        store.open_session("rita", "token", "csrf", NOW).await.unwrap();
+        assert!(store.session("token", NOW.plus_secs(60)).await.unwrap().is_some());
+        assert!(store.session("token", NOW.plus_secs(7_200)).await.unwrap().is_none(), "idle too long");
+        store.close_session("token").await.unwrap();
+        assert!(store.session("token", NOW).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rule_goes_live_by_another_person_only() {
+    on_each_engine(async |store| {
+        let anna = Actor::new("anna", Role::Analyst);
+        store.save_rule(&anna, "w-1", "Titel", "id: w-1", NOW).await.unwrap();
+        assert!(store.move_rule(&anna, "w-1", DraftState::Live, "", NOW).await.is_err());
+        store.move_rule(&anna, "w-1", DraftState::Submitted, "", NOW).await.unwrap();
+        let herself = Actor::new("anna", Role::RuleApprover);
+        assert!(store.move_rule(&herself, "w-1", DraftState::Live, "", NOW).await.is_err());
+        store
+            .move_rule(&Actor::new("paul", Role::RuleApprover), "w-1", DraftState::Live, "gut", NOW)
+            .await
+            .unwrap();
+        assert_eq!(store.rule_draft("w-1").await.unwrap().unwrap().state, DraftState::Live);
+        assert_eq!(
+            store.save_rule(&anna, "w-1", "Titel", "id: w-1", NOW).await.unwrap(),
+            2,
+            "live text is never edited"
+        );
+    })
+    .await;
+}
