@@ -126,12 +126,18 @@ fn assign(
         }
     }
 
-    // Each move makes the split more even, so this ends.
+    // Each move makes the split more even, so this ends. The heaviest gives first, so that nobody but a
+    // newcomer grows.
     loop {
-        let uneven = owners.iter().rev().find_map(|(partition, from)| {
-            let to = lightest(&load, partition)?;
-            (load.get(from)? > &(load.get(&to)? + 1)).then(|| (partition.clone(), *from, to))
-        });
+        let uneven = owners
+            .iter()
+            .filter_map(|(partition, from)| {
+                let to = lightest(&load, partition)?;
+                let surplus = load.get(from)?.checked_sub(load.get(&to)? + 1)?;
+                (surplus > 0).then(|| (surplus, partition.clone(), *from, to))
+            })
+            .max_by_key(|(surplus, ..)| *surplus)
+            .map(|(_, partition, from, to)| (partition, from, to));
         let Some((partition, from, to)) = uneven else { return owners };
         owners.insert(partition, to);
         load.entry(from).and_modify(|count| *count -= 1);

@@ -36,7 +36,9 @@ fn mock() -> Bench {
 fn config(brokers: &str) -> KafkaConfig {
     KafkaConfig {
         brokers: brokers.split(',').map(str::to_owned).collect(),
-        properties: [("broker.address.family".to_owned(), "v4".to_owned())].into(),
+        properties: [("broker.address.family", "v4"), ("heartbeat.interval.ms", "300")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
         ..KafkaConfig::default()
     }
 }

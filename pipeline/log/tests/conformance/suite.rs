@@ -19,23 +19,23 @@ const PARTITIONS: u32 = 4;
 type CreateTopic = Box<dyn Fn(&Topic)>;
 
 /// A log under test.
-pub struct Bench {
-    pub log: Arc<dyn EventLog>,
+pub(crate) struct Bench {
+    pub(crate) log: Arc<dyn EventLog>,
     create: Option<CreateTopic>,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Bench {
-    pub fn new(log: Arc<dyn EventLog>) -> Self {
+    pub(crate) fn new(log: Arc<dyn EventLog>) -> Self {
         Self { log, create: None, _folder: None }
     }
 
-    pub fn keeping(mut self, folder: tempfile::TempDir) -> Self {
+    pub(crate) fn keeping(mut self, folder: tempfile::TempDir) -> Self {
         self._folder = Some(folder);
         self
     }
 
-    pub fn creating_topics_by(mut self, create: impl Fn(&Topic) + 'static) -> Self {
+    pub(crate) fn creating_topics_by(mut self, create: impl Fn(&Topic) + 'static) -> Self {
         self.create = Some(Box::new(create));
         self
     }
@@ -148,7 +148,7 @@ impl Reader {
     }
 }
 
-pub async fn records_of_one_key_keep_their_order(bench: &Bench) {
+pub(crate) async fn records_of_one_key_keep_their_order(bench: &Bench) {
     let topic = bench.topic(Retention::Hours(1)).await;
     for start in (0..1_000).step_by(100) {
         bench.append_numbered(&topic, start..start + 100).await;
@@ -166,7 +166,7 @@ pub async fn records_of_one_key_keep_their_order(bench: &Bench) {
     assert!(!reader.step(QUIET).await, "nothing twice");
 }
 
-pub async fn a_record_comes_back_whole(bench: &Bench) {
+pub(crate) async fn a_record_comes_back_whole(bench: &Bench) {
     let topic = bench.topic(Retention::Hours(1)).await;
     let sent = vec![
         Record {
@@ -192,7 +192,7 @@ pub async fn a_record_comes_back_whole(bench: &Bench) {
     }
 }
 
-pub async fn the_partition_follows_from_the_key(bench: &Bench) {
+pub(crate) async fn the_partition_follows_from_the_key(bench: &Bench) {
     let topic = bench.topic(Retention::Hours(1)).await;
     let keys: Vec<String> = (0..200).map(|n| if n == 0 { String::new() } else { format!("k{n}") }).collect();
     let records = keys.iter().map(|key| record(key, "x")).collect();
@@ -202,7 +202,7 @@ pub async fn the_partition_follows_from_the_key(bench: &Bench) {
     }
 }
 
-pub async fn what_was_committed_is_not_read_again_and_the_rest_is(bench: &Bench) {
+pub(crate) async fn what_was_committed_is_not_read_again_and_the_rest_is(bench: &Bench) {
     let topic = bench.topic(Retention::Hours(1)).await;
     bench.append_numbered(&topic, 0..500).await;
     let mut first = Reader::join(bench, "g-resume", &topic).await;
@@ -218,7 +218,7 @@ pub async fn what_was_committed_is_not_read_again_and_the_rest_is(bench: &Bench)
     assert!(!second.step(QUIET).await);
 }
 
-pub async fn two_members_share_and_the_survivor_takes_over(bench: &Bench) {
+pub(crate) async fn two_members_share_and_the_survivor_takes_over(bench: &Bench) {
     let topic = bench.topic(Retention::Hours(1)).await;
     bench.append_numbered(&topic, 0..200).await;
     let mut first = Reader::join(bench, "g-share", &topic).await;
@@ -259,7 +259,7 @@ async fn share(a: &mut Reader, b: &mut Reader, done: impl Fn(&Reader, &Reader) -
     }
 }
 
-pub async fn a_revoked_partition_cannot_be_committed(bench: &Bench) {
+pub(crate) async fn a_revoked_partition_cannot_be_committed(bench: &Bench) {
     let topic = bench.topic(Retention::Hours(1)).await;
     bench.append_numbered(&topic, 0..200).await;
     let mut first = Reader::join(bench, "g-fence", &topic).await;
@@ -275,7 +275,7 @@ pub async fn a_revoked_partition_cannot_be_committed(bench: &Bench) {
     }
 }
 
-pub async fn a_pause_stops_records_and_keeps_the_membership(bench: &Bench) {
+pub(crate) async fn a_pause_stops_records_and_keeps_the_membership(bench: &Bench) {
     let topic = bench.topic(Retention::Hours(1)).await;
     bench.append_numbered(&topic, 0..100).await;
     let mut reader = Reader::join(bench, "g-pause", &topic).await;
@@ -297,7 +297,7 @@ pub async fn a_pause_stops_records_and_keeps_the_membership(bench: &Bench) {
     reader.until("the rest", |reader| reader.numbers().len() == 200).await;
 }
 
-pub async fn two_groups_read_independently(bench: &Bench) {
+pub(crate) async fn two_groups_read_independently(bench: &Bench) {
     let topic = bench.topic(Retention::Hours(1)).await;
     bench.append_numbered(&topic, 0..100).await;
     for group in ["g-one", "g-two"] {
@@ -308,7 +308,7 @@ pub async fn two_groups_read_independently(bench: &Bench) {
     }
 }
 
-pub async fn read_all_ends_at_the_present_end(bench: &Bench) {
+pub(crate) async fn read_all_ends_at_the_present_end(bench: &Bench) {
     let topic = bench.topic(Retention::Hours(1)).await;
     let mut none = 0;
     bench.log.read_all(&topic, &mut |_| none += 1).await.unwrap();
@@ -325,7 +325,7 @@ pub async fn read_all_ends_at_the_present_end(bench: &Bench) {
     assert_eq!(numbers.len(), 2_500);
 }
 
-pub async fn bounds_and_commits_are_told(bench: &Bench) {
+pub(crate) async fn bounds_and_commits_are_told(bench: &Bench) {
     let topic = bench.topic(Retention::Hours(1)).await;
     assert_eq!(bench.log.bounds(&topic).await.unwrap(), [(0, 0); 4]);
     assert_eq!(bench.log.committed("g-bounds", &topic).await.unwrap(), [None; 4]);
@@ -340,7 +340,7 @@ pub async fn bounds_and_commits_are_told(bench: &Bench) {
     assert_eq!(committed, bounds.iter().map(|(_, end)| *end).collect::<Vec<_>>());
 }
 
-pub async fn what_cannot_succeed_is_refused(bench: &Bench) {
+pub(crate) async fn what_cannot_succeed_is_refused(bench: &Bench) {
     let missing = "test.there-is-no-such-topic";
     assert!(matches!(bench.log.bounds(missing).await, Err(LogError::Refused(_))));
     assert!(matches!(bench.log.subscribe("g", &[missing]).await.err(), Some(LogError::Refused(_))));
@@ -353,7 +353,7 @@ pub async fn what_cannot_succeed_is_refused(bench: &Bench) {
     assert_eq!(bench.log.bounds(&topic).await.unwrap(), [(0, 0); 4], "all or nothing");
 }
 
-pub async fn a_compacted_topic_keeps_the_newest_of_each_key(bench: &Bench) {
+pub(crate) async fn a_compacted_topic_keeps_the_newest_of_each_key(bench: &Bench) {
     let topic = bench.topic(Retention::Compact).await;
     for round in 0..3 {
         let records =
