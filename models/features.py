@@ -80,7 +80,7 @@ def hashes_of_characters(texts):
     points = np.frombuffer("".join(padded).encode("utf-32-le"), np.uint32).astype(np.uint64)
     tokens = np.repeat(np.array(token_of, np.int64), lengths)
     owners = np.repeat(np.array(text_of, np.int64), lengths)
-    all_owners, all_hashes = [], []
+    all_owners, all_hashes = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
     h = np.full(len(points), CHARACTER_SEED, np.uint64)
     with np.errstate(over="ignore"):
         for n in range(1, LONGEST + 1):

@@ -6,12 +6,31 @@
 //!
 //! [`Head`]: streife_domain::Head
 
+mod calibration;
 mod device;
+mod encoder;
 mod error;
+mod eval;
+mod explain;
+mod gate;
+mod golden;
+mod library;
+mod manifest;
 mod models;
+mod onnx;
 mod tokenizer;
 
+pub use calibration::Calibration;
 pub use device::{Device, UnknownDevice};
+pub use encoder::{MAX_SESSIONS, QUEUE_PER_SESSION};
 pub use error::ScoringError;
-pub use models::{GateScore, Models, OpenOptions};
+pub use eval::{LabelledText, Measured, Metrics, eval};
+pub use explain::{MAX_PARTS, MAX_SPANS};
+pub use gate::features::{MAX_CODE_POINTS, each as each_feature};
+pub use library::{Check, Installed, card, list, verify};
+pub use manifest::{
+    Golden, Graph, Header, Kind, MANIFEST_FILE, Manifest, ModelFile, Pass, Role, Undetermined,
+};
+pub use models::{GateScore, Models, OpenOptions, ShadowScore};
+pub use onnx::LIBRARY;
 pub use tokenizer::Tokenizer;

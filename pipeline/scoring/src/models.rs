@@ -1,10 +1,17 @@
-//! The gate and the encoder behind one handle.
+//! The gate and the encoder behind one handle that can be exchanged while others use it.
 
 use std::path::Path;
 
+use arc_swap::ArcSwap;
 use streife_domain::{Head, Heads, Language, Span};
 
-use crate::{Device, ScoringError};
+use crate::encoder::Encoder;
+use crate::gate::Gate;
+use crate::manifest::{Kind, Manifest, Role};
+use crate::{Device, ScoringError, explain, library};
+
+/// The written form of a version where a model is off.
+const OFF: &str = "none";
 
 /// What to open, and from where.
 #[derive(Debug, Clone, Copy)]
@@ -32,62 +39,138 @@ pub struct GateScore {
     pub heads: Heads<f32>,
 }
 
-/// The models in use. Shared between threads by reference.
+/// What a shadow model says of a text: recorded, never used.
 #[derive(Debug)]
-pub struct Models {}
+pub struct ShadowScore {
+    /// Version of the shadow model.
+    pub version: String,
+    /// Its calibrated scores.
+    pub scores: Result<Heads<f32>, ScoringError>,
+}
+
+/// The models in use. Shared between threads by reference; [`Models::replace`] exchanges them for all at once.
+#[derive(Debug)]
+pub struct Models(ArcSwap<Opened>);
+
+#[derive(Debug, Default)]
+struct Opened {
+    gate: Option<Gate>,
+    encoder: Option<Encoder>,
+    shadows: Vec<Encoder>,
+}
 
 impl Models {
-    /// Opens the models of a folder and checks hashes and golden scores.
+    /// Opens the models of a folder: the active gate, and with `encoder` the active encoder and all shadow encoders. Checks
+    /// sizes, hashes, inputs and golden scores.
     ///
     /// # Errors
     /// [`ScoringError`] when a model is missing, broken or not the released one.
     pub fn open(options: &OpenOptions<'_>) -> Result<Self, ScoringError> {
-        Err(ScoringError::NoModel { folder: options.models.to_owned(), kind: "gate" })
+        let gate = Gate::open(Manifest::read(&library::active(options.models, Kind::Gate)?)?)?;
+        let mut opened = Opened { gate: Some(gate), encoder: None, shadows: Vec::new() };
+        if options.encoder {
+            let folder = library::active(options.models, Kind::Encoder)?;
+            opened.encoder = Some(Encoder::open(Manifest::read(&folder)?, options)?);
+            for folder in library::with_role(options.models, Kind::Encoder, Role::Shadow)? {
+                let one_session = OpenOptions { sessions: 1, ..*options };
+                opened.shadows.push(Encoder::open(Manifest::read(&folder)?, &one_session)?);
+            }
+        }
+        Ok(Self(ArcSwap::from_pointee(opened)))
     }
 
     /// No models at all: every text goes without scores.
     pub fn off() -> Self {
-        Self {}
+        Self(ArcSwap::from_pointee(Opened::default()))
+    }
+
+    /// Takes over newly opened models. Texts that are being scored finish with the models they began with.
+    pub fn replace(&self, newer: Self) {
+        self.0.store(newer.0.into_inner());
     }
 
     /// The versions of gate and encoder: `name@` and 12 hex digits, `none` where off.
     pub fn versions(&self) -> (String, String) {
-        ("none".to_owned(), "none".to_owned())
+        let opened = self.0.load();
+        let version =
+            |manifest: Option<&Manifest>| manifest.map_or_else(|| OFF.to_owned(), Manifest::version);
+        (
+            version(opened.gate.as_ref().map(Gate::manifest)),
+            version(opened.encoder.as_ref().map(Encoder::manifest)),
+        )
     }
 
     /// What the cheap model says; nothing when models are off. Microseconds.
-    pub fn gate(&self, _text: &str, _language: &Language) -> Option<GateScore> {
-        None
+    pub fn gate(&self, text: &str, language: &Language) -> Option<GateScore> {
+        self.0.load().gate.as_ref().map(|gate| gate.score(text, language))
     }
 
-    /// Calibrated scores of the encoder for one text. Blocks; waits when all sessions are busy.
+    /// Calibrated scores of the encoder for one text. Blocks; waits when all sessions are busy. A text without words, or in a
+    /// language without usable heads, gets no scores.
     ///
     /// # Errors
     /// [`ScoringError`] when the encoder is off or fails on this text.
-    pub fn encode(&self, _text: &str, _language: &Language) -> Result<Heads<f32>, ScoringError> {
-        Err(ScoringError::EncoderOff)
+    pub fn encode(&self, text: &str, language: &Language) -> Result<Heads<f32>, ScoringError> {
+        self.encode_many(&[(text, language)]).pop().unwrap_or(Err(ScoringError::EncoderOff))
     }
 
-    /// [`Models::encode`] for many texts, spread over the sessions; the same scores bit for bit.
+    /// [`Models::encode`] for many texts, spread over the sessions; the same scores bit for bit, in order.
     pub fn encode_many(&self, texts: &[(&str, &Language)]) -> Vec<Result<Heads<f32>, ScoringError>> {
-        texts.iter().map(|(text, language)| self.encode(text, language)).collect()
+        match &self.0.load_full().encoder {
+            Some(encoder) => encoder.encode(texts),
+            None => texts.iter().map(|_| Err(ScoringError::EncoderOff)).collect(),
+        }
     }
 
-    /// The heads over their threshold for this language, in order.
-    pub fn labels(&self, _scores: &Heads<f32>, _language: &Language) -> Vec<Head> {
-        Vec::new()
+    /// What each shadow model says of a text.
+    pub fn shadow(&self, text: &str, language: &Language) -> Vec<ShadowScore> {
+        let one = |encoder: &Encoder| ShadowScore {
+            version: encoder.manifest().version(),
+            scores: encoder.encode(&[(text, language)]).pop().unwrap_or(Err(ScoringError::EncoderOff)),
+        };
+        self.0.load_full().shadows.iter().map(one).collect()
     }
 
-    /// Which parts of the text carried the score of `head`: spans in `text` with their weights, heaviest first.
+    /// The heads over their threshold for this language, in order: by the encoder's thresholds, or the gate's where the encoder
+    /// is off. For scores of the gate while the encoder is on, use [`Models::gate_labels`].
+    pub fn labels(&self, scores: &Heads<f32>, language: &Language) -> Vec<Head> {
+        let opened = self.0.load();
+        let gate = || opened.gate.as_ref().map(Gate::manifest);
+        labels(opened.encoder.as_ref().map(Encoder::manifest).or_else(gate), scores, language)
+    }
+
+    /// The heads over the gate's thresholds, for scores of [`GateScore::heads`].
+    pub fn gate_labels(&self, scores: &Heads<f32>, language: &Language) -> Vec<Head> {
+        labels(self.0.load().gate.as_ref().map(Gate::manifest), scores, language)
+    }
+
+    /// Which words of the text carried the encoder's score of `head`: spans in `text` with the loss of score without them,
+    /// heaviest first. An assessment, not a fact.
     ///
     /// # Errors
     /// As [`Models::encode`].
     pub fn explain(
         &self,
-        _text: &str,
-        _language: &Language,
-        _head: Head,
+        text: &str,
+        language: &Language,
+        head: Head,
     ) -> Result<Vec<(Span, f32)>, ScoringError> {
-        Err(ScoringError::EncoderOff)
+        explain::occlusion(text, head, |texts| {
+            let texts: Vec<_> = texts.iter().map(|text| (text.as_str(), language)).collect();
+            self.encode_many(&texts).into_iter().collect()
+        })
     }
+
+    /// Which words carried the gate's output for `head`, or its decision to pass where `head` is nothing: spans in `text` with
+    /// the weight of their n-grams. Nothing when models are off.
+    pub fn explain_gate(&self, text: &str, head: Option<Head>) -> Vec<(Span, f32)> {
+        let opened = self.0.load();
+        opened.gate.as_ref().map_or_else(Vec::new, |gate| explain::gate(gate, text, head))
+    }
+}
+
+fn labels(manifest: Option<&Manifest>, scores: &Heads<f32>, language: &Language) -> Vec<Head> {
+    manifest.map_or_else(Vec::new, |manifest| {
+        manifest.language_for(language).map_or_else(Vec::new, |language| manifest.labels(language, scores))
+    })
 }

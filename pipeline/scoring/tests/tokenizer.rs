@@ -1,5 +1,11 @@
 //! Ids are those of the reference implementation, on made strings and on every line of the research data.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests fail by panicking and say what they skip"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 

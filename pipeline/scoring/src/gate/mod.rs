@@ -1,0 +1,161 @@
+//! The gate: a linear model over hashed n-grams with nine outputs. Eight are the heads; the ninth tells whether the encoder
+//! would flag the text. One byte for each weight; a post costs some hundred look-ups.
+
+pub(crate) mod features;
+
+use streife_domain::{Head, Heads, Language};
+
+use crate::calibration::{rounded, sigmoid};
+use crate::manifest::{Kind, Manifest};
+use crate::models::GateScore;
+use crate::{ScoringError, golden};
+
+/// The file with the weights: `STRGATE1`, bucket bits and number of outputs (u32 each), then scales and biases (f32 for each
+/// output), then the weights (i8), bucket after bucket. Little endian.
+pub(crate) const WEIGHTS_FILE: &str = "weights.bin";
+const MAGIC: &[u8; 8] = b"STRGATE1";
+/// Outputs of a row in memory, so that a row lies in a quarter of a cache line.
+const ROW: usize = 16;
+const MIN_BITS: u32 = 8;
+const MAX_BITS: u32 = 22;
+
+/// A gate, ready to score. Shared between threads by reference.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    manifest: Manifest,
+    table: Vec<[i8; ROW]>,
+    shift: u32,
+    scales: Vec<f32>,
+    biases: Vec<f32>,
+}
+
+impl Gate {
+    /// Opens the gate of a manifest and checks its golden scores.
+    ///
+    /// # Errors
+    /// [`ScoringError`] when a file is missing, wrong or not supported, or a golden score differs.
+    pub(crate) fn open(manifest: Manifest) -> Result<Self, ScoringError> {
+        debug_assert_eq!(manifest.header.kind, Kind::Gate);
+        let bytes = manifest.file(WEIGHTS_FILE)?;
+        let parsed = parse(&bytes, manifest.heads.len() + 1);
+        let (table, shift, scales, biases) =
+            parsed.map_err(|message| manifest.unsupported(WEIGHTS_FILE, message))?;
+        let gate = Self { manifest, table, shift, scales, biases };
+        golden::check(&gate.manifest, usize::MAX, |language, text| {
+            Ok(gate.manifest.calibrated(language, &gate.outputs(&streife_text::clean_for_models(text))))
+        })?;
+        Ok(gate)
+    }
+
+    /// What the manifest says.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The score of a text, and whether the encoder should see it. A text in a language without usable heads never passes:
+    /// the encoder would have nothing to say about it.
+    pub(crate) fn score(&self, text: &str, language: &Language) -> GateScore {
+        let Some(language) = self.manifest.language_for(language) else {
+            return GateScore { score: 0.0, passes: false, heads: Heads::default() };
+        };
+        let outputs = self.outputs(&streife_text::clean_for_models(text));
+        let pass = self.manifest.pass.get(language);
+        let score = pass.map_or(0.0, |pass| {
+            let output = outputs.last().copied().unwrap_or_default();
+            rounded(sigmoid(pass.scale * f64::from(output) + pass.shift))
+        });
+        GateScore {
+            score,
+            passes: pass.is_some_and(|pass| f64::from(score) >= pass.threshold),
+            heads: self.manifest.calibrated(language, &outputs),
+        }
+    }
+
+    /// The probability of one head, or of passing where `head` is nothing, for a cleaned text; unrounded.
+    pub(crate) fn raw(&self, cleaned: &str, head: Option<Head>) -> Option<f32> {
+        let at = match head {
+            Some(head) => self.manifest.heads.iter().position(|known| *known == head)?,
+            None => self.manifest.heads.len(),
+        };
+        self.outputs(cleaned).get(at).copied()
+    }
+
+    /// The raw outputs for a cleaned text: the heads, then the pass output.
+    #[expect(clippy::cast_possible_truncation, reason = "the nearest f32 is what is wanted")]
+    fn outputs(&self, cleaned: &str) -> Vec<f32> {
+        let mut sums = [0_i32; ROW];
+        let mut number = 0_u32;
+        features::each(cleaned, |hash| {
+            number += 1;
+            if let Some(row) = self.table.get((hash >> self.shift) as usize) {
+                for (sum, weight) in sums.iter_mut().zip(row) {
+                    *sum += i32::from(*weight);
+                }
+            }
+        });
+        let root = f64::from(number.max(1)).sqrt();
+        let scaled = |(sum, (scale, bias)): (&i32, (&f32, &f32))| {
+            (f64::from(*sum) * f64::from(*scale) / root + f64::from(*bias)) as f32
+        };
+        sums.iter().zip(self.scales.iter().zip(&self.biases)).map(scaled).collect()
+    }
+}
+
+type Parts = (Vec<[i8; ROW]>, u32, Vec<f32>, Vec<f32>);
+
+fn parse(bytes: &[u8], outputs: usize) -> Result<Parts, String> {
+    let short = || "the file is cut off".to_owned();
+    let rest = bytes.strip_prefix(MAGIC).ok_or("not a gate of this version (STRGATE1)")?;
+    let (bits, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
+    let (stored, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
+    let (bits, stored) = (u32::from_le_bytes(*bits), u32::from_le_bytes(*stored) as usize);
+    if !(MIN_BITS..=MAX_BITS).contains(&bits) {
+        return Err(format!("{bits} bucket bits; {MIN_BITS} to {MAX_BITS} are supported"));
+    }
+    if stored != outputs || stored > ROW {
+        return Err(format!(
+            "{stored} outputs; the manifest's heads and the pass output are {outputs} (at most {ROW})"
+        ));
+    }
+    let (scales, rest) = rest.split_at_checked(4 * stored).ok_or_else(short)?;
+    let (biases, rest) = rest.split_at_checked(4 * stored).ok_or_else(short)?;
+    if rest.len() != stored << bits {
+        return Err(format!("{} weights instead of {}", rest.len(), stored << bits));
+    }
+    let floats = |bytes: &[u8]| -> Vec<f32> {
+        bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
+    };
+    let (scales, biases) = (floats(scales), floats(biases));
+    if scales.iter().chain(&biases).any(|value| !value.is_finite()) {
+        return Err("a scale or bias is no number".to_owned());
+    }
+    let row = |weights: &[u8]| {
+        let mut row = [0; ROW];
+        for (to, from) in row.iter_mut().zip(weights) {
+            *to = from.cast_signed();
+        }
+        row
+    };
+    Ok((rest.chunks_exact(stored).map(row).collect(), 64 - bits, scales, biases))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_file_is_explained() {
+        let mut file = MAGIC.to_vec();
+        assert!(parse(b"", 9).unwrap_err().contains("STRGATE1"));
+        file.extend(30_u32.to_le_bytes());
+        file.extend(9_u32.to_le_bytes());
+        assert!(parse(&file, 9).unwrap_err().contains("30 bucket bits"));
+        file[8] = 8;
+        assert!(parse(&file, 3).unwrap_err().contains("9 outputs"));
+        assert!(parse(&file, 9).unwrap_err().contains("cut off"));
+        file.extend([0; 72 + 9 * 256 - 1]);
+        assert!(parse(&file, 9).unwrap_err().contains("2303 weights instead of 2304"));
+        file.push(0);
+        assert!(parse(&file, 9).is_ok());
+    }
+}
