@@ -456,33 +456,15 @@ pub struct Measure {
     pub at: Option<Timestamp>,
 }
 
-/// The part of the custody ledger that belongs to this case, with proofs that it belongs to the whole.
+/// The custody ledger of this case, whole, with the signed checkpoint over it.
 ///
-/// `lines` are the exact bytes the ledger stored. A leaf of its tree is a line without the line feed; the tree
-/// hashes as in RFC 6962. The checkpoint is a signed note over origin, size and root.
+/// The desk keeps one hash-chained ledger per case. A line is the canonical JSON of an entry (`seq`, `at`, `actor`,
+/// `role`, `action`, `reason`, `prev`, `hash` ...); the tree over the lines hashes as in RFC 6962.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CustodyExtract {
-    /// Entries in ledger order.
-    pub entries: Vec<CustodyLine>,
-    /// The signed checkpoint, verbatim.
+    /// Every entry from the first, in order.
+    pub lines: Vec<String>,
+    /// The signed checkpoint over exactly these entries, JSON.
     pub checkpoint: String,
-}
-
-/// One entry of the ledger.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CustodyLine {
-    /// Its place in the tree, from 0.
-    pub index: u64,
-    /// The exact stored line (one JSON object).
-    pub line: String,
-    /// Sibling hashes from leaf to root, hex.
-    pub proof: Vec<String>,
-    /// For the report: when.
-    pub at: Timestamp,
-    /// For the report: who.
-    pub who: String,
-    /// For the report: what.
-    pub what: String,
 }

@@ -12,12 +12,20 @@
 //!
 //! Absent on purpose: sending (the case desk hands over), and any judgement about content.
 
+pub mod capture;
+pub mod custody;
+mod demo;
 pub mod input;
 pub mod merkle;
 pub mod package;
 pub mod record;
+pub mod report;
 pub mod seal;
+pub mod verify;
 pub mod wacz;
 pub mod warc;
 
+pub use demo::demo_referral;
 pub use input::*;
+pub use package::{CreateError, Created, PackageKey, create};
+pub use verify::{Step, VerifyOptions, verify};

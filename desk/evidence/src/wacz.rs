@@ -53,7 +53,8 @@ pub fn write(
         "!meta 0 {}\n{first} {place}\n",
         json!({"format": "cdxj-gzip-1.0", "filename": "index.cdx.gz"})
     );
-    let mut page_lines = format!("{}\n", json!({"format": "json-pages-1.0", "id": "pages", "title": "Pages"}));
+    let mut page_lines =
+        format!("{}\n", json!({"format": "json-pages-1.0", "id": "pages", "title": "Pages"}));
     for page in pages {
         let id = &sha256_hex(page.url.as_bytes())[..16];
         page_lines.push_str(
@@ -92,7 +93,8 @@ pub fn write(
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut member = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::default());
+    let mut member =
+        GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::default());
     // Writing into memory cannot fail; a failure would show as a hash that does not match.
     let _ = member.write_all(bytes);
     member.finish().unwrap_or_default()
@@ -205,7 +207,10 @@ pub fn read(bytes: &[u8]) -> Result<ReadWacz, WaczError> {
             content.len() == resource.bytes && resource.hash == format!("sha256:{}", sha256_hex(content))
         });
         if !fits {
-            return Err(wrong(PACKAGE, &format!("{} is missing or does not have the listed hash", resource.path)));
+            return Err(wrong(
+                PACKAGE,
+                &format!("{} is missing or does not have the listed hash", resource.path),
+            ));
         }
     }
     for name in files.keys() {
@@ -305,7 +310,10 @@ mod tests {
     fn what_is_written_reads_back() {
         let read = read(&sample()).unwrap();
         assert_eq!(read.pages, ["https://www.example.org/A?b"]);
-        assert_eq!(read.records.iter().map(|r| r.kind.as_str()).collect::<Vec<_>>(), ["warcinfo", "response", "request"]);
+        assert_eq!(
+            read.records.iter().map(|r| r.kind.as_str()).collect::<Vec<_>>(),
+            ["warcinfo", "response", "request"]
+        );
     }
 
     #[test]

@@ -241,8 +241,8 @@ fn read_into(archive: &[u8], out: &mut Archive) -> Result<(), ReadError> {
     let central = cursor.at;
     for (name, sizes, offset) in &entries {
         cursor.after.clone_from(name);
-        let entry =
-            [&CENTRAL[..], &MADE_BY, &FIXED, sizes, &[0; 8], &MODE, &small(*offset), name.as_bytes()].concat();
+        let entry = [&CENTRAL[..], &MADE_BY, &FIXED, sizes, &[0; 8], &MODE, &small(*offset), name.as_bytes()]
+            .concat();
         cursor.expect(&entry, "the directory does not repeat this entry exactly")?;
     }
     let end = end_record(entries.len(), cursor.at - central, central);

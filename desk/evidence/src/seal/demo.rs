@@ -2,12 +2,14 @@
 //! lead to no root that anyone trusts.
 
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
 use cms::content_info::{CmsVersion, ContentInfo};
-use cms::signed_data::{CertificateSet, EncapsulatedContentInfo, SignedData, SignerIdentifier, SignerInfo, SignerInfos};
+use cms::signed_data::{
+    CertificateSet, EncapsulatedContentInfo, SignedData, SignerIdentifier, SignerInfo, SignerInfos,
+};
 use der::asn1::{BitString, Int, OctetString, SetOfVec, UtcTime};
 use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::pem::LineEnding;
@@ -66,8 +68,10 @@ impl DemoTsa {
     /// [`DemoTsaError`] when no key can be made.
     pub fn new(name: &str, clock: Arc<dyn Clock>) -> Result<Self, DemoTsaError> {
         let now = clock.now();
-        let root_name = Name::from_str(&format!("CN=Streife Demonstration {name} ohne Beweiswert,O=Demonstration"))?;
-        let leaf_name = Name::from_str(&format!("CN=Streife Demonstration Zeitstempel {name},O=Demonstration"))?;
+        let root_name =
+            Name::from_str(&format!("CN=Streife Demonstration {name} ohne Beweiswert,O=Demonstration"))?;
+        let leaf_name =
+            Name::from_str(&format!("CN=Streife Demonstration Zeitstempel {name},O=Demonstration"))?;
         let (root_key, key) = (new_key()?, new_key()?);
         let root_extensions = vec![
             extension(true, &BasicConstraints { ca: true, path_len_constraint: Some(0) })?,
@@ -85,13 +89,16 @@ impl DemoTsa {
 
     fn answer(&self, request: &[u8]) -> Result<Vec<u8>, DemoTsaError> {
         let request = TimeStampReq::from_der(request)?;
-        let time: String = self.clock.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
+        let time: String =
+            self.clock.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
         let info = TstInfo {
             version: 1,
             policy: POLICY,
             message_imprint: request.message_imprint,
-            serial_number: Int::new(&[&[0], &self.serial.fetch_add(1, Ordering::SeqCst).to_be_bytes()[..]].concat())
-                .or_else(|_| Int::new(&[1]))?,
+            serial_number: Int::new(
+                &[&[0], &self.serial.fetch_add(1, Ordering::SeqCst).to_be_bytes()[..]].concat(),
+            )
+            .or_else(|_| Int::new(&[1]))?,
             gen_time: Any::new(Tag::GeneralizedTime, format!("{time}Z").as_bytes())?,
             accuracy: None,
             ordering: false,
@@ -173,8 +180,10 @@ impl TimeStampService for DemoTsa {
 
 fn new_key() -> Result<EcdsaKeyPair, DemoTsaError> {
     let rng = SystemRandom::new();
-    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &rng).map_err(|_| DemoTsaError::Key)?;
-    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref(), &rng).map_err(|_| DemoTsaError::Key)
+    let document =
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &rng).map_err(|_| DemoTsaError::Key)?;
+    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref(), &rng)
+        .map_err(|_| DemoTsaError::Key)
 }
 
 fn sign(key: &EcdsaKeyPair, message: &[u8]) -> Result<Vec<u8>, DemoTsaError> {
@@ -210,7 +219,10 @@ fn certificate(
         },
         subject: subject.clone(),
         subject_public_key_info: SubjectPublicKeyInfoOwned {
-            algorithm: AlgorithmIdentifierOwned { oid: EC_PUBLIC_KEY, parameters: Some(Any::encode_from(&P256)?) },
+            algorithm: AlgorithmIdentifierOwned {
+                oid: EC_PUBLIC_KEY,
+                parameters: Some(Any::encode_from(&P256)?),
+            },
             subject_public_key: BitString::from_bytes(key.public_key().as_ref())?,
         },
         issuer_unique_id: None,

@@ -160,8 +160,10 @@ impl Seal {
 
 /// Root of the tree over `objects`.
 pub fn root_of(objects: &[SealedObject]) -> Hash {
-    let leaves: Vec<Hash> =
-        objects.iter().map(|object| leaf_hash(format!("{}\0{}", object.name, object.sha256).as_bytes())).collect();
+    let leaves: Vec<Hash> = objects
+        .iter()
+        .map(|object| leaf_hash(format!("{}\0{}", object.name, object.sha256).as_bytes()))
+        .collect();
     merkle::root(&leaves)
 }
 

@@ -11,8 +11,10 @@ pub(super) const ID_SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap
 pub(super) const ID_TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
 pub(super) const ID_CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
 pub(super) const ID_MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
-pub(super) const ID_SIGNING_CERT: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.12");
-pub(super) const ID_SIGNING_CERT_V2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.47");
+pub(super) const ID_SIGNING_CERT: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.12");
+pub(super) const ID_SIGNING_CERT_V2: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.47");
 pub(super) const ID_TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
 pub(super) const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 pub(super) const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
@@ -114,7 +116,15 @@ mod tests {
     fn times_with_and_without_fractions_read() {
         assert_eq!(time("20261122033200Z").as_deref(), Some("2026-11-22T03:32:00Z"));
         assert_eq!(time("20261122033200.25Z").as_deref(), Some("2026-11-22T03:32:00.25Z"));
-        for bad in ["20261122033200", "2026112203320Z", "20261122033200.Z", "20261322033200Z", "", "Z", "20261122033200+1Z"] {
+        for bad in [
+            "20261122033200",
+            "2026112203320Z",
+            "20261122033200.Z",
+            "20261322033200Z",
+            "",
+            "Z",
+            "20261122033200+1Z",
+        ] {
             assert_eq!(time(bad), None, "{bad}");
         }
     }

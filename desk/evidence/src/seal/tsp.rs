@@ -10,22 +10,22 @@ use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
 use der::asn1::{Int, Null, OctetString};
 use der::oid::ObjectIdentifier;
 use der::{Any, Decode, Encode};
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use sha2::{Digest, Sha384, Sha512};
 use streife_domain::Timestamp;
-use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 use x509_cert::spki::AlgorithmIdentifier;
 use x509_tsp::{MessageImprint, TimeStampReq, TimeStampResp, TspVersion};
 
 use super::token::{
-    EC_PUBLIC_KEY, ECDSA_SHA256, ECDSA_SHA384, ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNED_DATA, ID_SIGNING_CERT,
-    ID_SIGNING_CERT_V2, ID_TIME_STAMPING, ID_TST_INFO, RSA, RSA_SHA256, RSA_SHA384, RSA_SHA512, SHA256, SHA384,
-    SHA512, SigningCertificate, SigningCertificateV2, TstInfo, read_time,
+    EC_PUBLIC_KEY, ECDSA_SHA256, ECDSA_SHA384, ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNED_DATA,
+    ID_SIGNING_CERT, ID_SIGNING_CERT_V2, ID_TIME_STAMPING, ID_TST_INFO, RSA, RSA_SHA256, RSA_SHA384,
+    RSA_SHA512, SHA256, SHA384, SHA512, SigningCertificate, SigningCertificateV2, TstInfo, read_time,
 };
 use crate::merkle::{Hash, sha256, sha256_hex};
 
 /// Largest response looked at.
-pub const MAX_RESPONSE_BYTES: usize = 256 * 1024;
+pub(super) const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 /// DER value of the key purpose "time stamping".
 const TIME_STAMPING: &[u8] = &[43, 6, 1, 5, 5, 7, 3, 8];
 
@@ -96,11 +96,13 @@ pub struct Stamped {
 /// [`TspError::Format`] when there is none or one does not read.
 pub fn parse_anchors(pem: &str) -> Result<Vec<Anchor>, TspError> {
     // The loader slices without checking, so it never sees an empty text.
-    let certificates = if pem.contains("-----BEGIN CERTIFICATE-----") && pem.contains("-----END CERTIFICATE-----") {
-        Certificate::load_pem_chain(pem.trim().as_bytes()).map_err(|error| format("root certificate", &error))?
-    } else {
-        Vec::new()
-    };
+    let certificates =
+        if pem.contains("-----BEGIN CERTIFICATE-----") && pem.contains("-----END CERTIFICATE-----") {
+            Certificate::load_pem_chain(pem.trim().as_bytes())
+                .map_err(|error| format("root certificate", &error))?
+        } else {
+            Vec::new()
+        };
     if certificates.is_empty() {
         return Err(TspError::Format { what: "root certificate", why: "no certificate in it".into() });
     }
@@ -151,7 +153,12 @@ fn nonce_bytes(nonce: u64) -> Vec<u8> {
 ///
 /// # Errors
 /// [`TspError`] for the first reason not to believe it.
-pub fn check(response: &[u8], hash: &Hash, nonce: Option<u64>, anchors: &[Anchor]) -> Result<Stamped, TspError> {
+pub fn check(
+    response: &[u8],
+    hash: &Hash,
+    nonce: Option<u64>,
+    anchors: &[Anchor],
+) -> Result<Stamped, TspError> {
     if response.len() > MAX_RESPONSE_BYTES {
         return Err(TspError::Format { what: "response", why: "larger than is allowed".into() });
     }
@@ -171,7 +178,8 @@ pub fn check(response: &[u8], hash: &Hash, nonce: Option<u64>, anchors: &[Anchor
         .and_then(|any| any.decode_as::<OctetString>().ok())
         .ok_or_else(|| TspError::Format { what: "token", why: "no content".into() })?;
     let info = TstInfo::from_der(content.as_bytes()).map_err(|error| format("TSTInfo", &error))?;
-    let at = read_time(&info.gen_time).ok_or_else(|| TspError::Format { what: "genTime", why: "no UTC time".into() })?;
+    let at = read_time(&info.gen_time)
+        .ok_or_else(|| TspError::Format { what: "genTime", why: "no UTC time".into() })?;
     check_imprint(&info, hash)?;
     if let Some(nonce) = nonce
         && info.nonce.as_ref().map(|n| n.as_bytes().to_vec()) != Some(nonce_bytes(nonce))
@@ -208,7 +216,8 @@ pub fn check(response: &[u8], hash: &Hash, nonce: Option<u64>, anchors: &[Anchor
 
 fn check_imprint(info: &TstInfo, hash: &Hash) -> Result<(), TspError> {
     let imprint = &info.message_imprint;
-    if info.version != 1 || imprint.hash_algorithm.oid != SHA256 || imprint.hashed_message.as_bytes() != hash {
+    if info.version != 1 || imprint.hash_algorithm.oid != SHA256 || imprint.hashed_message.as_bytes() != hash
+    {
         return Err(TspError::Imprint {
             is: hex::encode(imprint.hashed_message.as_bytes()),
             expected: hex::encode(hash),
@@ -303,7 +312,8 @@ fn check_signature_and_chain<'a>(
     }
     let seconds = u64::try_from(at.as_secs()).map_err(|_| TspError::Chain("a time before 1970".into()))?;
     let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-    let intermediates: Vec<CertificateDer<'_>> = others.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+    let intermediates: Vec<CertificateDer<'_>> =
+        others.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
     let mut last = "no root certificate is known for it".to_owned();
     // One root at a time, so that the report can name the one it leads to.
     for anchor in anchors {

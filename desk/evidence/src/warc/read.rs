@@ -7,7 +7,7 @@ use flate2::bufread::GzDecoder;
 use crate::merkle::sha256_hex;
 
 /// Largest record unpacked.
-pub const MAX_RECORD_BYTES: u64 = 512 * 1024 * 1024;
+pub(super) const MAX_RECORD_BYTES: u64 = 512 * 1024 * 1024;
 
 /// A record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,8 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 
 fn record(plain: &[u8], offset: usize, length: usize) -> Result<ReadRecord, WarcError> {
     let head_end = find(plain, b"\r\n\r\n").ok_or(WarcError::Head(offset, "the head has no end"))?;
-    let head = std::str::from_utf8(&plain[..head_end]).map_err(|_| WarcError::Head(offset, "the head is not UTF-8"))?;
+    let head = std::str::from_utf8(&plain[..head_end])
+        .map_err(|_| WarcError::Head(offset, "the head is not UTF-8"))?;
     let mut lines = head.split("\r\n");
     if lines.next() != Some("WARC/1.1") {
         return Err(WarcError::Head(offset, "the first line is not WARC/1.1"));
@@ -103,8 +104,7 @@ fn record(plain: &[u8], offset: usize, length: usize) -> Result<ReadRecord, Warc
     if !plain.ends_with(b"\r\n\r\n") {
         return Err(WarcError::Head(offset, "the record does not end with two line ends"));
     }
-    let mut record =
-        ReadRecord { kind: String::new(), fields, payload: block.to_vec(), offset, length };
+    let mut record = ReadRecord { kind: String::new(), fields, payload: block.to_vec(), offset, length };
     for needed in ["WARC-Type", "WARC-Record-ID", "WARC-Date", "Content-Length", "WARC-Block-Digest"] {
         if record.field(needed).is_none() {
             return Err(WarcError::Head(offset, "a required field is missing"));
@@ -119,7 +119,9 @@ fn record(plain: &[u8], offset: usize, length: usize) -> Result<ReadRecord, Warc
         record.payload = block[end + 4..].to_vec();
     }
     check(&record, "WARC-Block-Digest", block)?;
-    if matches!(record.kind.as_str(), "response" | "resource") && record.field("WARC-Payload-Digest").is_none() {
+    if matches!(record.kind.as_str(), "response" | "resource")
+        && record.field("WARC-Payload-Digest").is_none()
+    {
         return Err(WarcError::Head(offset, "WARC-Payload-Digest is missing"));
     }
     check(&record, "WARC-Payload-Digest", &record.payload)?;

@@ -77,7 +77,13 @@ fn append_exchange(file: &mut Vec<u8>, number: usize, exchange: &Exchange<'_>) -
         None => ("resource", exchange.media_type, exchange.body.to_vec()),
     };
     let date = exchange.at.to_string();
-    let id = record_id(&[kind.as_bytes(), &number.to_be_bytes(), exchange.url.as_bytes(), date.as_bytes(), &block]);
+    let id = record_id(&[
+        kind.as_bytes(),
+        &number.to_be_bytes(),
+        exchange.url.as_bytes(),
+        date.as_bytes(),
+        &block,
+    ]);
     let mut fields = vec![
         ("WARC-Type", kind.to_owned()),
         ("WARC-Record-ID", id.clone()),
@@ -130,7 +136,8 @@ fn append(file: &mut Vec<u8>, fields: &[(&str, String)], block: &[u8]) {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str(&format!("Content-Length: {}\r\n\r\n", block.len()));
-    let mut member = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::default());
+    let mut member =
+        GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::default());
     // Writing into memory cannot fail; a failure would show as a digest that does not match on reading.
     let _ = member.write_all(head.as_bytes());
     let _ = member.write_all(block);
@@ -168,14 +175,7 @@ fn record_id(parts: &[&[u8]]) -> String {
     id[6] = (id[6] & 0x0f) | 0x80;
     id[8] = (id[8] & 0x3f) | 0x80;
     let text = hex::encode(id);
-    format!(
-        "<urn:uuid:{}-{}-{}-{}-{}>",
-        &text[..8],
-        &text[8..12],
-        &text[12..16],
-        &text[16..20],
-        &text[20..]
-    )
+    format!("<urn:uuid:{}-{}-{}-{}-{}>", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
 }
 
 fn host_and_path(url: &str) -> (String, String) {

@@ -1,0 +1,395 @@
+//! What the report says, in the order in which a prosecutor reads it. Facts and assessments never share a section.
+
+use streife_domain::{Reach, Timestamp};
+
+use super::blocks::{Block, Nature, Style};
+use crate::custody;
+use crate::input::{CapturedItem, Handover, ItemRole, Party, PersonRole, ReferralInput};
+use crate::record::Evidence;
+use crate::seal::StampState;
+
+use Nature::{Assessment, Fact};
+
+/// The whole report.
+pub(super) fn blocks(input: &ReferralInput, created_at: Timestamp, annex: &[Evidence]) -> Vec<Block> {
+    let mut out = Vec::new();
+    head(&mut out, input, created_at);
+    act(&mut out, input);
+    posts(&mut out, input);
+    context(&mut out, input);
+    assessment(&mut out, input);
+    found(&mut out, input);
+    captures(&mut out, input);
+    custody(&mut out, input);
+    people(&mut out, input);
+    manifest(&mut out, annex);
+    out
+}
+
+fn heading(out: &mut Vec<Block>, text: &str) {
+    out.push(Block::text(Style::Heading, text));
+}
+
+fn subheading(out: &mut Vec<Block>, text: impl Into<String>) {
+    out.push(Block::text(Style::Subheading, text));
+}
+
+fn field(out: &mut Vec<Block>, nature: Nature, label: &str, value: impl Into<String>) {
+    out.push(Block::Field { label: label.to_owned(), value: value.into(), nature });
+}
+
+fn text(out: &mut Vec<Block>, nature: Nature, style: Style, text: impl Into<String>) {
+    out.push(Block::Text { style, text: text.into(), nature });
+}
+
+fn known(text: &str) -> &str {
+    if text.trim().is_empty() { "nicht bekannt" } else { text }
+}
+
+/// `04.07.2026, 14:38:08 UTC`.
+pub(super) fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    match (text.get(..4), text.get(5..7), text.get(8..10), text.get(11..19)) {
+        (Some(year), Some(month), Some(day), Some(clock)) => format!("{day}.{month}.{year}, {clock} UTC"),
+        _ => text,
+    }
+}
+
+fn head(out: &mut Vec<Block>, input: &ReferralInput, created_at: Timestamp) {
+    let head = &input.head;
+    out.push(Block::text(Style::Bold, head.authority.as_str()));
+    out.push(Block::text(Style::Small, [&[head.unit.clone()], &head.contact[..]].concat().join(" · ")));
+    out.push(Block::text(Style::Body, head.addressee.join("\n")));
+    out.push(Block::text(Style::Title, "Strafanzeige: Bericht mit Beweismitteln"));
+    let neutral = Nature::Neutral;
+    field(out, neutral, "Vorgangsnummer Polizei", head.case_no.as_str());
+    let number = |n: &Option<String>| n.clone().unwrap_or_else(|| "noch nicht bekannt".to_owned());
+    field(out, neutral, "Aktenzeichen Staatsanwaltschaft", number(&head.prosecutor_file_no));
+    field(
+        out,
+        neutral,
+        "Bezugsverfahren",
+        head.related_file_no.clone().unwrap_or_else(|| "keines".to_owned()),
+    );
+    let handover = match head.handover {
+        Handover::File => "Akte",
+        Handover::Representation => "Repräsentat der Akte",
+    };
+    field(out, neutral, "Übergeben wird", handover);
+    field(out, neutral, "Erstellt", moment(created_at));
+    let danger = if head.danger_to_life { "JA: telefonisch vorab gemeldet" } else { "nein" };
+    field(out, neutral, "Gefahr für Leib oder Leben", danger);
+    out.push(Block::text(
+        Style::Small,
+        "Am Rand blau: Tatsachen, wie sie gesichert wurden. Am Rand orange: Bewertungen von Personen oder Maschinen; \
+         sie binden niemanden. Alle Zeiten in UTC, sofern nicht anders angegeben.",
+    ));
+}
+
+fn act(out: &mut Vec<Block>, input: &ReferralInput) {
+    let act = &input.act;
+    heading(out, "1  Tat");
+    field(out, Fact, "Tatzeit", act.at.map_or_else(|| "unbekannt".to_owned(), moment));
+    field(out, Fact, "Tatort", act.place.as_str());
+    field(out, Assessment, "Tatvorwurf", act.accusation.as_str());
+    field(out, Fact, "Beschuldigte Person", parties(&act.accused, "Unbekannt"));
+    field(out, Fact, "Geschädigte", parties(&act.injured, "Unbekannt"));
+    let complaint = &input.complaint;
+    let mut said = if complaint.needed { "erforderlich".to_owned() } else { "nicht erforderlich".to_owned() };
+    if let Some(deadline) = &complaint.deadline {
+        said.push_str(&format!("; Frist nach § 77b StGB bis {deadline}"));
+    }
+    if let Some(filed) = &complaint.filed {
+        said.push_str(&format!("; gestellt am {filed}"));
+    }
+    if !complaint.entitled.is_empty() {
+        said.push_str(&format!("; antragsberechtigt: {}", complaint.entitled));
+    }
+    field(out, Assessment, "Strafantrag", said);
+}
+
+fn parties(parties: &[Party], none: &str) -> String {
+    if parties.is_empty() {
+        return none.to_owned();
+    }
+    let one = |party: &Party| {
+        if party.note.is_empty() { party.name.clone() } else { format!("{} ({})", party.name, party.note) }
+    };
+    parties.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+fn role(role: ItemRole) -> &'static str {
+    match role {
+        ItemRole::Post => "Beitrag",
+        ItemRole::Profile => "Profil des Kontos",
+        ItemRole::Referred => "Bezugsbeitrag",
+        ItemRole::Other => "Weitere Sicherung",
+    }
+}
+
+fn posts(out: &mut Vec<Block>, input: &ReferralInput) {
+    heading(out, "2  Beitrag und Konto (Tatsachen)");
+    for (at, item) in input.items.iter().enumerate() {
+        subheading(out, format!("2.{}  {} (Sicherung {:04})", at + 1, role(item.role), at + 1));
+        post(out, item, at == 0);
+    }
+}
+
+fn post(out: &mut Vec<Block>, item: &CapturedItem, with_account: bool) {
+    let post = &item.post;
+    text(
+        out,
+        Fact,
+        Style::Small,
+        format!("Wortlaut ({}), Fundstellen der Regeln unterlegt:", known(&post.lang)),
+    );
+    out.push(Block::Quote { text: post.text.clone(), marks: post.spans.clone(), nature: Fact });
+    if let Some(translation) = &item.translation {
+        let by = format!(
+            "Übersetzung ({}) durch {}; keine amtliche Übersetzung:",
+            translation.lang, translation.by
+        );
+        text(out, Assessment, Style::Small, by);
+        out.push(Block::Quote { text: translation.text.clone(), marks: Vec::new(), nature: Assessment });
+    }
+    field(out, Fact, "Plattform, Kennung", format!("{}, {}", post.platform, post.native_id));
+    field(out, Fact, "Adresse", post.url.as_str());
+    let mut posted = post.posted_at.map_or_else(|| "nicht bekannt".to_owned(), moment);
+    if let Some(shown) = &post.posted_as_shown {
+        posted.push_str(&format!("; auf der Seite: {shown}"));
+    }
+    field(out, Fact, "Veröffentlicht", posted);
+    field(
+        out,
+        Fact,
+        "Gesehen",
+        format!("zuerst {}, zuletzt {}", moment(post.first_seen), moment(post.last_seen)),
+    );
+    if let Some(at) = post.edited_at {
+        field(out, Fact, "Bearbeitet", moment(at));
+    }
+    if let Some(at) = post.deleted_seen_at {
+        field(out, Fact, "Löschung gesehen", moment(at));
+    }
+    field(out, Fact, "Reichweite", post.reach.as_ref().map_or_else(|| "nicht bekannt".to_owned(), reach));
+    if let Some(copies) = &post.copies {
+        field(out, Fact, "Kopien", copies.as_str());
+    }
+    for media in &post.media {
+        let what = [Some(media.media_type.clone()), media.url.clone(), media.alt.clone()];
+        field(out, Fact, "Medium", what.into_iter().flatten().collect::<Vec<_>>().join(", "));
+    }
+    if with_account {
+        let account = &item.account;
+        let name = format!(
+            "{} (@{}), unveränderliche Kennung {}",
+            account.display_name, account.handle, account.native_id
+        );
+        field(out, Fact, "Konto", name);
+        field(out, Fact, "Profil", known(&account.profile_url));
+        if let Some(at) = account.created_at {
+            field(out, Fact, "Konto angelegt", moment(at));
+        }
+        if !account.bio.is_empty() {
+            field(out, Fact, "Selbstbeschreibung", account.bio.as_str());
+        }
+        if !account.linked_as_stated.is_empty() {
+            field(out, Fact, "Weitere Konten, laut Konto", account.linked_as_stated.join(", "));
+        }
+    }
+}
+
+fn reach(reach: &Reach) -> String {
+    let parts = [
+        ("Aufrufe", reach.views),
+        ("Zustimmungen", reach.likes),
+        ("Weitergaben", reach.shares),
+        ("Antworten", reach.replies),
+        ("Folgende oder Mitglieder", reach.followers),
+    ];
+    let one = |(name, value): (&str, Option<u64>)| {
+        format!("{name}: {}", value.map_or_else(|| "nicht bekannt".to_owned(), |value| value.to_string()))
+    };
+    parts.map(one).join("; ")
+}
+
+fn context(out: &mut Vec<Block>, input: &ReferralInput) {
+    heading(out, "3  Zusammenhang (Tatsachen)");
+    if input.context.is_empty() {
+        text(out, Fact, Style::Body, "Kein Gesprächsverlauf gesehen.");
+    }
+    for post in &input.context {
+        let when = post.posted_at.map_or_else(|| "Zeit nicht bekannt".to_owned(), moment);
+        let mut line = format!("{}: {}, {when}", post.relation, post.author);
+        if let Some(changed) = &post.changed {
+            line.push_str(&format!(" ({changed})"));
+        }
+        text(out, Fact, Style::Bold, line);
+        out.push(Block::Quote { text: post.text.clone(), marks: Vec::new(), nature: Fact });
+    }
+}
+
+fn assessment(out: &mut Vec<Block>, input: &ReferralInput) {
+    let said = &input.assessment;
+    heading(out, "4  Bewertung (keine Tatsachen)");
+    text(out, Assessment, Style::Body, said.summary.as_str());
+    for offence in &input.offences {
+        subheading(out, format!("{}  {}", offence.norm, offence.title));
+        text(out, Assessment, Style::Body, offence.reason.as_str());
+        for element in &offence.elements {
+            let mark = if element.fulfilled { "bejaht" } else { "offen" };
+            field(out, Assessment, &format!("Merkmal {mark}"), join(&element.text, &element.note));
+        }
+    }
+    subheading(out, "Andere Lesarten und warum sie ausscheiden");
+    for reading in &said.other_readings {
+        field(out, Assessment, "Lesart", join(&reading.considered, &reading.result));
+    }
+    subheading(out, "Ausnahmen und Einordnung");
+    for exception in &said.exceptions {
+        field(out, Assessment, "Ausnahme", join(&exception.considered, &exception.result));
+    }
+    field(out, Assessment, "Ziel", known(&said.target));
+    let public = if said.public_figure { "ja" } else { "nein" };
+    field(out, Assessment, "Person des politischen Lebens", public);
+    field(out, Assessment, "Gefahr", known(&said.danger));
+    field(out, Assessment, "Bezug zu Deutschland", known(&said.germany_link));
+}
+
+fn join(first: &str, second: &str) -> String {
+    if second.is_empty() { first.to_owned() } else { format!("{first}: {second}") }
+}
+
+fn found(out: &mut Vec<Block>, input: &ReferralInput) {
+    let why = &input.why;
+    heading(out, "5  Auffindung und Maßnahmen");
+    field(out, Fact, "Quelle", why.source.as_str());
+    for hit in &why.rules {
+        field(out, Fact, "Regel", format!("{} Version {}: {}", hit.rule, hit.version, hit.title));
+    }
+    for score in &why.scores {
+        let said = format!(
+            "{}: {:.0} % (Schwelle {:.0} %), Modell {}",
+            score.head,
+            score.score * 100.0,
+            score.threshold * 100.0,
+            score.model
+        );
+        field(out, Assessment, "Bewertung durch Maschine", said);
+    }
+    field(out, Assessment, "Entscheidung", format!("{} ({})", why.decision, moment(why.decided_at)));
+    let legal = format!("{}; Prüftermin {}", input.legal.legal_basis, input.legal.review_by);
+    field(out, Fact, "Rechtsgrundlage", legal);
+    field(out, Fact, "Aufbewahrung prüfen bis", input.retention_until.as_str());
+    for measure in &input.measures {
+        let label = if measure.at.is_some() { "Maßnahme" } else { "Anregung" };
+        let when = measure.at.map(|at| format!(" ({})", moment(at))).unwrap_or_default();
+        field(out, Fact, label, format!("{}{when}", measure.what));
+    }
+}
+
+fn captures(out: &mut Vec<Block>, input: &ReferralInput) {
+    heading(out, "6  Sicherungen");
+    for (at, item) in input.items.iter().enumerate() {
+        let log = &item.capture;
+        subheading(out, format!("Sicherung {:04}: {}", at + 1, role(item.role)));
+        field(
+            out,
+            Fact,
+            "Werkzeug, Verfahren",
+            format!("{}, {}; durch {}", log.tool, log.method, log.operator),
+        );
+        let offset = log.clock_offset_ms.map_or_else(|| "nicht gemessen".to_owned(), |ms| format!("{ms} ms"));
+        let clock = format!(
+            "{} bis {}; Zone {}; Uhr gegen {}: {offset}",
+            moment(log.started_at),
+            moment(log.ended_at),
+            log.zone,
+            log.time_source
+        );
+        field(out, Fact, "Zeit", clock);
+        let server =
+            [log.server_address.clone(), log.resolver.as_ref().map(|r| format!("Auflösung durch {r}"))];
+        let server: Vec<String> = server.into_iter().flatten().collect();
+        if !server.is_empty() {
+            field(out, Fact, "Gegenstelle", server.join("; "));
+        }
+        if !log.redirects.is_empty() {
+            field(out, Fact, "Weiterleitungen", log.redirects.join(" > "));
+        }
+        for missing in &item.missing {
+            field(out, Fact, "Fehlt", format!("{}: {}", missing.what, missing.why));
+        }
+        if let Some(seal) = &item.seal {
+            field(
+                out,
+                Fact,
+                "Siegel über",
+                format!("{} Dateien, {}", seal.objects.len(), moment(seal.sealed_at)),
+            );
+            text(out, Fact, Style::Mono, format!("Wurzel {}", seal.root));
+            for stamp in &seal.stamps {
+                let state = match &stamp.state {
+                    StampState::Stamped { at, .. } => moment(*at),
+                    StampState::Pending { .. } => "AUSSTEHEND".to_owned(),
+                };
+                field(out, Fact, "Zeitstempel", format!("{}: {state}", stamp.service));
+            }
+        }
+    }
+}
+
+fn custody(out: &mut Vec<Block>, input: &ReferralInput) {
+    heading(out, "7  Kette der Verwahrung (Auszug)");
+    match custody::check(&input.custody) {
+        Ok((lines, checkpoint)) => {
+            for line in &lines {
+                let who = format!("{} ({})", line.actor, line.role);
+                field(out, Fact, &moment(line.at), format!("{}: {who}; {}", line.action, line.reason));
+            }
+            text(
+                out,
+                Fact,
+                Style::Mono,
+                format!("Stand {} Einträge, Wurzel {}", checkpoint.size, checkpoint.root),
+            );
+        }
+        Err(error) => text(out, Fact, Style::Bold, format!("Die Kette ist nicht in Ordnung: {error}")),
+    }
+}
+
+fn people(out: &mut Vec<Block>, input: &ReferralInput) {
+    heading(out, "8  Beteiligte und Unterschrift");
+    for person in &input.people {
+        let label = match person.role {
+            PersonRole::Finder => "Gefunden",
+            PersonRole::Reviewer => "Geprüft",
+            PersonRole::Drafter => "Entworfen",
+            PersonRole::Approver => "Freigegeben",
+            PersonRole::Custodian => "Verwahrt",
+        };
+        let who =
+            person.name.as_ref().map_or_else(|| person.id.clone(), |name| format!("{name} ({})", person.id));
+        field(out, Fact, label, format!("{who}, {}", moment(person.at)));
+    }
+    out.push(Block::Signature { under: "Ort, Datum, Unterschrift, Amtsbezeichnung".into() });
+}
+
+fn manifest(out: &mut Vec<Block>, annex: &[Evidence]) {
+    heading(out, "Anlage: Verzeichnis der Beweismittel mit Prüfsummen (sha256)");
+    text(
+        out,
+        Nature::Neutral,
+        Style::Small,
+        "Die Dateien liegen im Beweismittelpaket. Dessen LIESMICH.txt erklärt die Prüfung ohne Software des Absenders.",
+    );
+    for entry in annex {
+        text(
+            out,
+            Nature::Neutral,
+            Style::Small,
+            format!("{}: {}, {} Byte", entry.path, entry.role, entry.bytes),
+        );
+        text(out, Nature::Neutral, Style::Mono, entry.sha256.as_str());
+    }
+}

@@ -1,0 +1,89 @@
+//! The report and the covering letter as PDF/A-2a (ISO 19005-2): tagged, searchable, fonts embedded.
+//!
+//! Three steps: *what* is said (`content`, blocks of text), *where* it stands (`layout`, pages of shaped lines), and
+//! the file (`draw`). The first two are pure, so the page breaks of a report can be tested without a PDF.
+
+mod blocks;
+mod content;
+mod draw;
+mod fonts;
+mod layout;
+mod letter;
+mod shape;
+
+use streife_domain::Timestamp;
+
+use crate::input::ReferralInput;
+use crate::record::Evidence;
+use blocks::Frame;
+
+pub use letter::Letter;
+
+/// Why no PDF came out.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A font of the program does not read.
+    #[error("the built-in font {0} does not read")]
+    Font(&'static str),
+    /// The PDF library refused, naming the rule of PDF/A that would be broken.
+    #[error("the document would not be PDF/A: {0}")]
+    Pdf(String),
+}
+
+/// A drawn document.
+#[derive(Debug)]
+pub struct Drawn {
+    /// The PDF.
+    pub pdf: Vec<u8>,
+    /// Characters no font had, as `U+XXXX`; they are printed in this form.
+    pub missing_glyphs: Vec<String>,
+}
+
+/// The report.
+///
+/// # Errors
+/// [`ReportError`]
+pub fn report(
+    input: &ReferralInput,
+    created_at: Timestamp,
+    annex: &[Evidence],
+) -> Result<Drawn, ReportError> {
+    let frame = Frame {
+        title: format!("Bericht zum Vorgang {}", input.head.case_no),
+        author: input.head.authority.clone(),
+        footer: format!("Vorgang {}", input.head.case_no),
+        banner: banner(input),
+        created_at,
+    };
+    render(&frame, content::blocks(input, created_at, annex))
+}
+
+/// The covering letter of one message of the court set.
+///
+/// # Errors
+/// [`ReportError`]
+pub fn letter(input: &ReferralInput, created_at: Timestamp, letter: &Letter) -> Result<Vec<u8>, ReportError> {
+    let frame = Frame {
+        title: format!("Übersendungsschreiben zum Vorgang {}", input.head.case_no),
+        author: input.head.authority.clone(),
+        footer: format!("Vorgang {}", input.head.case_no),
+        banner: banner(input),
+        created_at,
+    };
+    render(&frame, letter::blocks(input, created_at, letter)).map(|drawn| drawn.pdf)
+}
+
+fn banner(input: &ReferralInput) -> Option<String> {
+    input.head.demonstration.then(|| "DEMONSTRATION: erfundener Inhalt, kein Vorgang".to_owned())
+}
+
+fn render(frame: &Frame, blocks: Vec<blocks::Block>) -> Result<Drawn, ReportError> {
+    let fonts = fonts::Fonts::load()?;
+    let mut missing = std::collections::BTreeSet::new();
+    let document = layout::lay_out(blocks, &fonts, &mut missing);
+    let pdf = draw::draw(frame, &document, &fonts)?;
+    Ok(Drawn { pdf, missing_glyphs: missing.into_iter().collect() })
+}
+
+#[cfg(test)]
+mod tests;
