@@ -173,7 +173,8 @@ CREATE TABLE IF NOT EXISTS erasures
 (
     post_id UInt128,
     erased_at DateTime64(6, 'UTC'),
-    reason LowCardinality(String)
+    reason LowCardinality(String),
+    recorded_at DateTime('UTC') DEFAULT now()
 )
 ENGINE = ReplacingMergeTree(erased_at)
 ORDER BY post_id

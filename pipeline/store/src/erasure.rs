@@ -17,8 +17,8 @@ use crate::{Rows, Store, StoreError, Table};
 const IDS_PER_STATEMENT: usize = 1_000;
 /// Tombstones older than the longest retention of the log need not be remembered by writers.
 const REMEMBERED_DAYS: u32 = 60;
-/// Read again so much before the last reading, for writers whose clocks differ.
-const OVERLAP_MICROS: i64 = 600_000_000;
+/// Read again so much before the last reading: a tombstone is visible a moment after its time was taken.
+const OVERLAP_SECS: u32 = 600;
 
 /// Which posts to erase.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,8 @@ pub struct Erased {
 #[derive(Debug, Default)]
 pub(crate) struct ErasedSet {
     until: HashMap<u128, i64>,
-    read_up_to: i64,
+    /// Newest recording seen, seconds since the epoch by the server's clock.
+    read_up_to: u32,
 }
 
 #[derive(Debug, Row, Serialize, Deserialize)]
@@ -58,17 +59,17 @@ struct Tombstone {
 
 impl ErasedSet {
     pub(crate) async fn refresh(&mut self, client: &Client) -> Result<(), StoreError> {
-        let sql = "SELECT post_id, toUnixTimestamp64Micro(max(erased_at)) AS at FROM erasures \
-             WHERE erased_at > fromUnixTimestamp64Micro({since:Int64}) AND erased_at > now64(6) - toIntervalDay({days:UInt32}) \
+        let sql = "SELECT post_id, toUnixTimestamp64Micro(max(erased_at)) AS at, max(recorded_at) AS recorded FROM erasures \
+             WHERE recorded_at >= toDateTime({since:UInt32}, 'UTC') AND recorded_at > now() - toIntervalDay({days:UInt32}) \
              GROUP BY post_id";
-        let found: Vec<(u128, i64)> = client
+        let found: Vec<(u128, i64, u32)> = client
             .query(sql)
-            .param("since", (self.read_up_to - OVERLAP_MICROS).max(0))
+            .param("since", self.read_up_to.saturating_sub(OVERLAP_SECS))
             .param("days", REMEMBERED_DAYS)
             .fetch_all()
             .await?;
-        for (post, at) in found {
-            self.read_up_to = self.read_up_to.max(at);
+        for (post, at, recorded) in found {
+            self.read_up_to = self.read_up_to.max(recorded);
             self.until.entry(post).and_modify(|until| *until = at.max(*until)).or_insert(at);
         }
         Ok(())

@@ -40,6 +40,11 @@ impl Front {
     pub(super) fn new(pool: Pool, config: EngineConfig) -> Self {
         Self { pool, config }
     }
+
+    /// Ends the engine; requests after this are refused. Blocking.
+    pub(super) fn close(&self) {
+        self.pool.close();
+    }
 }
 
 pub(super) fn router(front: Arc<Front>) -> Router {

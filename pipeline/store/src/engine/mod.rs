@@ -165,10 +165,14 @@ impl Engine {
     /// # Errors
     /// When the listener breaks.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), EngineError> {
-        axum::serve(self.listener, http::router(Arc::clone(&self.front)))
+        let served = axum::serve(self.listener, http::router(Arc::clone(&self.front)))
             .with_graceful_shutdown(shutdown)
             .await
-            .map_err(EngineError::Serve)
+            .map_err(EngineError::Serve);
+        // Without this the library's threads would run into the end of the process.
+        let front = self.front;
+        let closed = tokio::task::spawn_blocking(move || front.close()).await;
+        served.and(closed.map_err(|e| EngineError::Startup(e.to_string())))
     }
 }
 

@@ -36,8 +36,17 @@ impl Pool {
         Connection::open(self.api, &self.arguments)
     }
 
+    /// Closes all connections once none is lent: the engine writes out and stops its threads. Blocking.
+    pub(super) fn close(&self) {
+        self.permits.close();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub(super) fn put_back(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.permits.is_closed() {
+            idle.push(connection);
+        }
     }
 
     /// Waits for the right to run a statement.

@@ -28,6 +28,38 @@ pub struct DeadNotice {
     pub observed_at: Timestamp,
 }
 
+impl DeadNotice {
+    /// From the headers of a record of `posts.dead` (`schemas/events/dead.v1.schema.json`); `taken_at` is when the
+    /// log took it.
+    ///
+    /// # Errors
+    /// Names the header that is missing or cannot be read.
+    pub fn from_headers<'a>(
+        header: impl Fn(&str) -> Option<&'a [u8]>,
+        taken_at: Timestamp,
+    ) -> Result<Self, String> {
+        let text = |name: &str| {
+            let bytes = header(name).ok_or_else(|| format!("a dead letter without header {name}"))?;
+            std::str::from_utf8(bytes).map_err(|_| format!("header {name} of a dead letter is not UTF-8"))
+        };
+        let number = |name: &str| {
+            text(name)?.parse::<i64>().map_err(|e| format!("header {name} of a dead letter: {e}"))
+        };
+        let code = text("code")?;
+        let code = RejectCode::ALL.into_iter().find(|known| known.as_str() == code);
+        Ok(Self {
+            position: Position {
+                partition: i32::try_from(number("partition")?)
+                    .map_err(|e| format!("header partition: {e}"))?,
+                offset: number("offset")?,
+            },
+            code: code.ok_or("header code of a dead letter names no known code")?,
+            source: text("source").unwrap_or_default().to_owned(),
+            observed_at: taken_at,
+        })
+    }
+}
+
 impl Rows {
     /// Rows of a record of `posts.scored`.
     pub fn of_scored(record: &ScoredRecord) -> Self {
