@@ -61,3 +61,19 @@ fn fuzzy(text: &str, word: &str, edits: &str, at: usize) -> Result<Pattern, Find
     }
     Ok(Pattern::Fuzzy(word.to_owned()))
 }
+
+/// The pattern of an entry of a list: a word, several words (a phrase), a wildcard or a fuzzy word.
+pub(crate) fn list_pattern(text: &str) -> Result<Pattern, Finding> {
+    if text.is_empty() {
+        return Err(Finding::error(
+            0,
+            ("an empty entry", "remove it"),
+            ("ein leerer Eintrag", "entfernen Sie ihn"),
+        ));
+    }
+    let quoted = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
+    if quoted || text.contains(char::is_whitespace) {
+        return Ok(Pattern::Phrase(text.trim_matches('"').to_owned()));
+    }
+    pattern(text, 0)
+}

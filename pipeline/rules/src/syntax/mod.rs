@@ -9,6 +9,7 @@ mod print;
 mod suggest;
 mod window;
 
+pub(crate) use atom::list_pattern;
 pub use parser::{Parsed, parse};
 pub use print::{print, print_window};
 pub(crate) use suggest::nearest;
