@@ -7,6 +7,8 @@ use prometheus::{
     register_int_counter_vec, register_int_gauge, register_int_gauge_vec,
 };
 
+use crate::TopicPartition;
+
 /// Upper bounds of the append latency, seconds: from a memory write to a broker that is being restarted.
 const LATENCY_BOUNDS: [f64; 12] =
     [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0, 60.0];
@@ -65,6 +67,15 @@ pub(crate) static CHANNEL_RECORDS: LazyLock<IntGauge> = LazyLock::new(|| {
     register_int_gauge!("streife_log_channel_records", "Records fetched from Kafka and not yet delivered.")
         .expect("a valid metric")
 });
+
+/// These partitions are read by another member now, which reports their lag.
+pub(crate) fn forget_lag(group: &str, partitions: &[TopicPartition]) {
+    for partition in partitions {
+        let labels = [group, &partition.topic, &partition.partition.to_string()];
+        // Never reported is as good as forgotten.
+        drop(LAG_RECORDS.remove_label_values(&labels));
+    }
+}
 
 pub(crate) static LAG_RECORDS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "constant, distinct names: registration cannot fail")]

@@ -1,6 +1,9 @@
 //! What was acknowledged survives a kill: a child process appends and commits, reports each acknowledgement, and
 //! is killed (SIGKILL) in the middle, ten times on one folder. The parent then opens the folder and compares.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "a test tells what it measured or skipped")]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! What only the durable log promises: one process, damage noticed, retention, nothing lost by a restart.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,9 @@
 //! `STREIFE_TEST_KAFKA=127.0.0.1:19092 STREIFE_TEST_KAFKA_FOLDER=FOLDER cargo test -p streife-log --test kafka_faults
 //! -- --ignored --nocapture --test-threads=1`, with the broker that `tests/servers/kafka.sh start 19092 FOLDER` runs.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "a test tells what it measured or skipped")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};

@@ -1,6 +1,8 @@
 //! How fast the durable log takes and gives records of 1 KB:
 //! `cargo test -p streife-log --release --test throughput -- --ignored --nocapture`
 
+#![expect(clippy::print_stdout, reason = "a test tells what it measured or skipped")]
+
 use std::sync::Arc;
 use std::time::Instant;
 

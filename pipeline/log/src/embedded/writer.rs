@@ -312,7 +312,7 @@ impl Writer {
             match topic.retention {
                 Retention::Hours(_) => self.drop_segments(&topic, now_ms)?,
                 Retention::Compact => {
-                    self.drop_deletions(&topic, now_ms - DELETION_KEPT_HOURS * MS_PER_HOUR)?
+                    self.drop_deletions(&topic, now_ms - DELETION_KEPT_HOURS * MS_PER_HOUR)?;
                 }
             }
         }

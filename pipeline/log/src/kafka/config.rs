@@ -16,6 +16,8 @@ const PRODUCER_QUEUE_RECORDS: usize = 100_000;
 const PRODUCER_QUEUE_KIB: usize = 64 * 1024;
 /// KiB fetched ahead inside librdkafka.
 const FETCH_AHEAD_KIB: usize = 16 * 1024;
+/// Asked of a partition in one fetch; larger records are fetched all the same.
+const FETCH_BYTES: usize = 4 * 1024 * 1024;
 /// How long the producer waits for more records before it sends, milliseconds.
 const LINGER_MS: u32 = 5;
 /// After so long without an acknowledgement `append` fails, milliseconds.
@@ -209,11 +211,15 @@ impl KafkaConfig {
         let mut producer = self.client()?;
         producer.set("acks", "all").set("enable.idempotence", "true").set("partitioner", "murmur2_random");
         set_unless_given(&mut producer, "compression.type", compression);
-        set_unless_given(&mut producer, "linger.ms", LINGER_MS);
-        set_unless_given(&mut producer, "message.timeout.ms", DELIVERY_TIMEOUT_MS);
-        set_unless_given(&mut producer, "message.max.bytes", MAX_RECORD_BYTES + BATCH_OVERHEAD_BYTES);
-        set_unless_given(&mut producer, "queue.buffering.max.messages", PRODUCER_QUEUE_RECORDS);
-        set_unless_given(&mut producer, "queue.buffering.max.kbytes", PRODUCER_QUEUE_KIB);
+        set_unless_given(&mut producer, "linger.ms", LINGER_MS.to_string());
+        set_unless_given(&mut producer, "message.timeout.ms", DELIVERY_TIMEOUT_MS.to_string());
+        set_unless_given(
+            &mut producer,
+            "message.max.bytes",
+            (MAX_RECORD_BYTES + BATCH_OVERHEAD_BYTES).to_string(),
+        );
+        set_unless_given(&mut producer, "queue.buffering.max.messages", PRODUCER_QUEUE_RECORDS.to_string());
+        set_unless_given(&mut producer, "queue.buffering.max.kbytes", PRODUCER_QUEUE_KIB.to_string());
         Ok(producer)
     }
 
@@ -225,8 +231,8 @@ impl KafkaConfig {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest");
-        set_unless_given(&mut reader, "queued.max.messages.kbytes", FETCH_AHEAD_KIB);
-        set_unless_given(&mut reader, "fetch.message.max.bytes", MAX_DELIVERY_KIB * 1024);
+        set_unless_given(&mut reader, "queued.max.messages.kbytes", FETCH_AHEAD_KIB.to_string());
+        set_unless_given(&mut reader, "fetch.message.max.bytes", FETCH_BYTES.to_string());
         Ok(reader)
     }
 
@@ -236,17 +242,14 @@ impl KafkaConfig {
         member
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("statistics.interval.ms", STATISTICS_MS.to_string());
-        set_unless_given(&mut member, "session.timeout.ms", SESSION_TIMEOUT_MS);
+        set_unless_given(&mut member, "session.timeout.ms", SESSION_TIMEOUT_MS.to_string());
         Ok(member)
     }
 }
 
-/// Asked of a partition in one fetch; larger records are fetched all the same.
-const MAX_DELIVERY_KIB: usize = 4 * 1024;
-
-fn set_unless_given(config: &mut ClientConfig, key: &str, value: impl ToString) {
+fn set_unless_given(config: &mut ClientConfig, key: &str, value: impl Into<String>) {
     if config.get(key).is_none() {
-        config.set(key, value.to_string());
+        config.set(key, value);
     }
 }
 

@@ -49,7 +49,7 @@ impl KafkaLog {
     /// [`LogError::Refused`] when the configuration cannot be used.
     pub fn connect(config: KafkaConfig) -> Result<Self, LogError> {
         let producer = Producer::new(&config)?;
-        let inquirer = inquirer(config.reader(NO_GROUP)?)?;
+        let inquirer = inquirer(&config.reader(NO_GROUP)?)?;
         Ok(Self { config: Arc::new(config), producer: Arc::new(producer), inquirer: Arc::new(inquirer) })
     }
 
@@ -63,7 +63,7 @@ impl KafkaLog {
     }
 }
 
-fn inquirer(config: ClientConfig) -> Result<Inquirer, LogError> {
+fn inquirer(config: &ClientConfig) -> Result<Inquirer, LogError> {
     config.create().map_err(|e| class_of("making a client", &e))
 }
 
@@ -121,7 +121,7 @@ impl EventLog for KafkaLog {
         let name = topic.to_owned();
         let (batches, mut received) = mpsc::channel(READ_ALL_BATCHES);
         let reading =
-            tokio::task::spawn_blocking(move || read_all::read_all(&inquirer(config)?, &name, &batches));
+            tokio::task::spawn_blocking(move || read_all::read_all(&inquirer(&config)?, &name, &batches));
         while let Some(batch) = received.recv().await {
             batch.into_iter().for_each(&mut *visit);
         }
@@ -138,6 +138,6 @@ impl EventLog for KafkaLog {
     async fn committed(&self, group: &str, topic: &str) -> Result<Vec<Option<i64>>, LogError> {
         let config = self.config.reader(group)?;
         let topic = topic.to_owned();
-        blocking("asking for committed offsets", move || topics::committed(&inquirer(config)?, &topic)).await
+        blocking("asking for committed offsets", move || topics::committed(&inquirer(&config)?, &topic)).await
     }
 }

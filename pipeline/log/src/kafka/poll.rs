@@ -63,7 +63,9 @@ impl ClientContext for MemberContext {
 impl ConsumerContext for MemberContext {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance {
-            self.shared.inbox.revoked(convert::partitions(partitions));
+            let partitions = convert::partitions(partitions);
+            metrics::forget_lag(&self.group, &partitions);
+            self.shared.inbox.revoked(partitions);
         }
     }
 

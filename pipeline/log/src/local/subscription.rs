@@ -44,6 +44,7 @@ impl<S: Store> LocalSubscription<S> {
         if !lost.is_empty() {
             self.owned.retain(|partition, _| !lost.contains(partition));
             metrics::REBALANCES.inc();
+            metrics::forget_lag(&self.group, &lost);
             return Ok(Some(Delivery::Revoked(lost)));
         }
         let mut gained = Vec::new();
