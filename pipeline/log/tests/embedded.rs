@@ -227,3 +227,16 @@ async fn a_crash_of_all_readers_loses_nothing() {
     let log = EmbeddedLog::open(folder.path(), clock()).unwrap();
     crashed_readers_read_again(&log, || log.crash_subscriptions()).await;
 }
+
+#[tokio::test]
+async fn a_record_of_twelve_megabytes_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = EmbeddedLog::open(folder.path(), clock()).unwrap();
+    log.ensure_topics(&[topic(Retention::Hours(1))]).await.unwrap();
+    let large = Record { value: vec![b'x'; 12_000_000].into(), ..Record::default() };
+    log.append("t", vec![large.clone(), large]).await.unwrap();
+    drop(log);
+    let log = EmbeddedLog::open(folder.path(), clock()).unwrap();
+    let mut subscription = log.subscribe("g", &["t"]).await.unwrap();
+    assert_eq!(read(subscription.as_mut(), 2).await.len(), 2);
+}

@@ -300,3 +300,23 @@ async fn a_broker_killed_in_mid_append_loses_nothing() {
     }
     println!("broker killed while appending ({during}): {COUNT} acknowledged, {} found", found.len());
 }
+
+#[ignore = "long: needs a broker, named in STREIFE_TEST_KAFKA"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_of_twelve_megabytes_passes() {
+    let Some(log) = connect(&[]) else { return };
+    let topic = new_topic(&log).await;
+    // Random, so that compression does not make it small.
+    let value: Vec<u8> = std::iter::repeat_with(rand::random).take(12_000_000).collect();
+    let large = Record { value: value.into(), ..Record::default() };
+    log.append(&topic, vec![large.clone(), large]).await.unwrap();
+    let mut subscription = log.subscribe("large", &[&topic]).await.unwrap();
+    let mut count = 0;
+    while count < 2 {
+        let delivery = tokio::time::timeout(PATIENCE, subscription.next(10)).await.expect("in time");
+        if let Delivery::Messages(messages) = delivery.unwrap() {
+            assert!(messages.iter().all(|m| m.record.value.len() == 12_000_000));
+            count += messages.len();
+        }
+    }
+}
