@@ -10,7 +10,7 @@ use cms::content_info::{CmsVersion, ContentInfo};
 use cms::signed_data::{
     CertificateSet, EncapsulatedContentInfo, SignedData, SignerIdentifier, SignerInfo, SignerInfos,
 };
-use der::asn1::{BitString, Int, OctetString, SetOfVec, UtcTime};
+use der::asn1::{BitString, OctetString, SetOfVec, UtcTime};
 use der::oid::{AssociatedOid, ObjectIdentifier};
 use der::pem::LineEnding;
 use der::{Any, Decode, Encode, EncodePem, Sequence, Tag};
@@ -32,6 +32,7 @@ use super::token::{
     EC_PUBLIC_KEY, ECDSA_SHA256, EssCertIdV2, ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNED_DATA,
     ID_SIGNING_CERT_V2, ID_TIME_STAMPING, ID_TST_INFO, SHA256, SigningCertificateV2, TstInfo,
 };
+use super::tsp::integer;
 use crate::merkle::sha256;
 
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -95,10 +96,7 @@ impl DemoTsa {
             version: 1,
             policy: POLICY,
             message_imprint: request.message_imprint,
-            serial_number: Int::new(
-                &[&[0], &self.serial.fetch_add(1, Ordering::SeqCst).to_be_bytes()[..]].concat(),
-            )
-            .or_else(|_| Int::new(&[1]))?,
+            serial_number: integer(self.serial.fetch_add(1, Ordering::SeqCst))?,
             gen_time: Any::new(Tag::GeneralizedTime, format!("{time}Z").as_bytes())?,
             accuracy: None,
             ordering: false,

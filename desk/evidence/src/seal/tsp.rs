@@ -126,7 +126,7 @@ pub fn request(hash: &Hash, nonce: Option<u64>) -> Result<Vec<u8>, TspError> {
                 hashed_message: OctetString::new(hash.to_vec())?,
             },
             req_policy: None,
-            nonce: nonce.map(|n| nonce_int(n)).transpose()?,
+            nonce: nonce.map(integer).transpose()?,
             cert_req: true,
             extensions: None,
         }
@@ -135,7 +135,8 @@ pub fn request(hash: &Hash, nonce: Option<u64>) -> Result<Vec<u8>, TspError> {
     encode().map_err(|error| format("request", &error))
 }
 
-fn nonce_int(nonce: u64) -> der::Result<Int> {
+/// A whole number in DER's shortest form.
+pub(super) fn integer(nonce: u64) -> der::Result<Int> {
     Int::new(&nonce_bytes(nonce))
 }
 
