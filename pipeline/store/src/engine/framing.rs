@@ -23,7 +23,7 @@ pub(super) fn next_frame(buffer: &mut BytesMut) -> Result<Option<Vec<u8>>, DbErr
     let [method, c0, c1, c2, c3, u0, u1, u2, u3] = *header else { return Ok(None) };
     let packed = u32::from_le_bytes([c0, c1, c2, c3]) as usize;
     let unpacked = u32::from_le_bytes([u0, u1, u2, u3]) as usize;
-    if packed < HEADER_BYTES || packed > MAX_FRAME_BYTES || unpacked > MAX_FRAME_BYTES {
+    if !(HEADER_BYTES..=MAX_FRAME_BYTES).contains(&packed) || unpacked > MAX_FRAME_BYTES {
         return Err(DbError::new(
             code::TOO_LARGE_SIZE_COMPRESSED,
             format_args!("compressed frame of {packed} bytes for {unpacked}; allowed are {MAX_FRAME_BYTES}"),

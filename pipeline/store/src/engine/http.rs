@@ -30,6 +30,8 @@ const MAX_WHOLE_RESULT_BYTES: u64 = 256 * 1024 * 1024;
 const STREAMED_FORMATS: [&str; 5] = [RBWNAT, "RowBinary", "JSONEachRow", "TabSeparated", "CSV"];
 const RBWNAT: &str = "RowBinaryWithNamesAndTypes";
 const DEFAULT_FORMAT: &str = "TabSeparated";
+/// The user in the audit when nobody proved to be one.
+const NOBODY: &str = "(refused)";
 
 pub(super) struct Front {
     pool: Pool,
@@ -61,15 +63,21 @@ async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response {
     let query_id = uuid::Uuid::new_v4().to_string();
     let user = match authenticate(&parts, &front.config.users) {
         Ok(user) => user.to_owned(),
-        Err(error) => return failure(&error, &query_id),
+        Err(error) => {
+            audit(&front, QueryKind::Other, NOBODY, started, Some(&error));
+            return failure(&error, &query_id);
+        }
     };
     let answer = async {
         let mut call = Call::read(&parts)?;
-        let body = call.take_form(&parts.headers, body).await?;
+        let stall = front.config.stall_timeout;
+        let form = tokio::time::timeout(stall, call.take_form(&parts.headers, body));
+        let body = form.await.map_err(|_| stalled())??;
         let query_id = call.query_id.take().unwrap_or_else(|| query_id.clone());
         // A statement in the URL has its data in the body; otherwise the body is the statement.
         let data = if call.sql.is_empty() {
-            let bytes = read_statement(body.unwrap_or_default()).await?;
+            let statement = tokio::time::timeout(stall, read_statement(body.unwrap_or_default()));
+            let bytes = statement.await.map_err(|_| stalled())??;
             call.sql = String::from_utf8(bytes)
                 .map_err(|_| DbError::new(code::BAD_ARGUMENTS, "the statement is not UTF-8"))?;
             None
@@ -90,6 +98,13 @@ async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response {
     answer.await.unwrap_or_else(|error| failure(&error, &query_id))
 }
 
+fn audit(front: &Front, kind: QueryKind, user: &str, started: Instant, error: Option<&DbError>) {
+    if let Some(hook) = &front.config.audit {
+        let error = error.map(|e| e.code);
+        hook(QueryAudit { kind, user: user.to_owned(), duration: started.elapsed(), error });
+    }
+}
+
 /// One statement on its way.
 struct Run {
     front: Arc<Front>,
@@ -107,14 +122,7 @@ enum Part {
 
 impl Run {
     fn audit(&self, error: Option<&DbError>) {
-        if let Some(audit) = &self.front.config.audit {
-            audit(QueryAudit {
-                kind: self.kind,
-                user: self.user.clone(),
-                duration: self.started.elapsed(),
-                error: error.map(|e| e.code),
-            });
-        }
+        audit(&self.front, self.kind, &self.user, self.started, error);
     }
 
     /// An insert whose data are the body. A body that breaks off cancels the insert.
@@ -149,7 +157,7 @@ impl Run {
         let mut session = self.front.pool.session(permit, &self.call.preparation)?;
         let mut packed = BytesMut::new();
         let mut left = self.front.config.max_insert_bytes;
-        session.insert(sql[..clause].as_bytes(), format, &self.call.parameters, || {
+        session.insert(&sql.as_bytes()[..clause], format, &self.call.parameters, || {
             let chunk = next_chunk(&mut incoming, &mut packed, self.call.compressed_body)?;
             if let Some(chunk) = &chunk {
                 left = left.checked_sub(chunk.len() as u64).ok_or_else(|| {
@@ -260,12 +268,16 @@ impl Run {
     }
 }
 
+fn stalled() -> DbError {
+    DbError::new(code::SOCKET_TIMEOUT, "the body stalled")
+}
+
 /// Hands the body over part by part. Ends early, without an error, when nobody takes it any more.
 async fn send_body(body: Body, parts: &mpsc::Sender<Part>, stall: Duration) -> Result<(), DbError> {
     let mut stream = body.into_data_stream();
     loop {
         let part = match tokio::time::timeout(stall, stream.next()).await {
-            Err(_) => return Err(DbError::new(code::SOCKET_TIMEOUT, "the body stalled")),
+            Err(_) => return Err(stalled()),
             Ok(Some(Err(e))) => return Err(DbError::new(code::NETWORK_ERROR, e)),
             Ok(Some(Ok(bytes))) => Part::Data(bytes),
             Ok(None) => Part::End,

@@ -94,15 +94,19 @@ impl Session<'_> {
             self.undo.push("USE default".to_owned());
             self.execute(&format!("USE {}", quoted(database, '`')))?;
         }
-        for (name, value) in &preparation.settings {
-            if !is_setting_name(name) {
-                return Err(DbError::new(
-                    code::UNKNOWN_SETTING,
-                    "a setting's name has letters, digits and _",
-                ));
-            }
-            self.undo.push(format!("SET {name} = DEFAULT"));
-            self.execute(&format!("SET {name} = {}", quoted(value, '\'')))?;
+        let settings = &preparation.settings;
+        if settings.iter().any(|(name, _)| !is_setting_name(name)) {
+            return Err(DbError::new(code::UNKNOWN_SETTING, "a setting's name has letters, digits and _"));
+        }
+        if !settings.is_empty() {
+            let list = |write: &dyn Fn(&(String, String)) -> String| {
+                settings.iter().map(write).collect::<Vec<_>>().join(", ")
+            };
+            self.undo.push(format!("SET {}", list(&|(name, _)| format!("{name} = DEFAULT"))));
+            self.execute(&format!(
+                "SET {}",
+                list(&|(name, value)| format!("{name} = {}", quoted(value, '\'')))
+            ))?;
         }
         Ok(())
     }
