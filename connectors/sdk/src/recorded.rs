@@ -50,8 +50,16 @@ pub fn each(
     parse: fn(&Observation, &ParseContext) -> Parsed,
 ) -> Parsed {
     let unpacked;
-    let observation = if observation.body.starts_with(&[0x1f, 0x8b]) {
-        match gunzip(&observation.body) {
+    let packed = &observation.body;
+    let unpacking = if packed.starts_with(&[0x1f, 0x8b]) {
+        Some(read_bounded(MultiGzDecoder::new(&packed[..])))
+    } else if packed.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        Some(zstd::Decoder::new(&packed[..]).map_err(|e| e.to_string()).and_then(read_bounded))
+    } else {
+        None
+    };
+    let observation = if let Some(result) = unpacking {
+        match result {
             Ok(body) => {
                 unpacked = Observation { body, ..observation.clone() };
                 &unpacked
@@ -76,12 +84,14 @@ pub fn each(
     parse(observation, context)
 }
 
-fn gunzip(bytes: &[u8]) -> Result<Bytes, String> {
+/// Unpacks; damaged data give what came before the damage, when that is anything.
+fn read_bounded(decoder: impl Read) -> Result<Bytes, String> {
     let mut out = Vec::new();
-    MultiGzDecoder::new(bytes)
-        .take(MAX_BYTES + 1)
-        .read_to_end(&mut out)
-        .map_err(|error| format!("the gzip data are broken: {error}"))?;
+    if let Err(error) = decoder.take(MAX_BYTES + 1).read_to_end(&mut out)
+        && out.is_empty()
+    {
+        return Err(format!("the compressed data are broken: {error}"));
+    }
     if out.len() as u64 > MAX_BYTES {
         return Err(format!("larger than {MAX_BYTES} bytes when unpacked"));
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// How many items a source remembers unless it says otherwise.
-const DEFAULT_CAPACITY: usize = 2_000;
+const DEFAULT_CAPACITY: usize = 1_000;
 
 /// What is known of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -186,7 +186,7 @@ impl Http {
                         FetchError::BadUpstream(format!("{status} without a target from {}", host_of(&url)))
                     })?;
                 // Credentials must not follow to another host.
-                if request.authorization.is_some() && host_of(&target) != host_of(&url) {
+                if !request.secrets.is_empty() && host_of(&target) != host_of(&url) {
                     return Err(FetchError::Refused(format!("{} redirects to another host", host_of(&url))));
                 }
                 url = target;
@@ -217,8 +217,8 @@ impl Http {
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
-        if let Some(authorization) = &request.authorization {
-            builder = builder.header("authorization", authorization.expose());
+        for (name, secret) in &request.secrets {
+            builder = builder.header(name, secret.expose());
         }
         if let Some(timeout) = request.timeout {
             builder = builder.timeout(timeout);

@@ -20,7 +20,8 @@ pub struct Request {
     pub url: String,
     /// Request headers, without credentials.
     pub headers: Vec<(String, String)>,
-    pub(super) authorization: Option<Secret>,
+    /// Headers that must not be kept or follow a redirect to another host.
+    pub(super) secrets: Vec<(String, Secret)>,
     pub(super) body: Option<Bytes>,
     pub(super) robots: bool,
     /// The largest answer read, after decompression.
@@ -35,7 +36,7 @@ impl Request {
             method: Method::GET,
             url: url.into(),
             headers: Vec::new(),
-            authorization: None,
+            secrets: Vec::new(),
             body: None,
             robots: false,
             max_bytes: DEFAULT_MAX_BYTES,
@@ -51,6 +52,12 @@ impl Request {
         request
     }
 
+    /// The same request to another address.
+    #[must_use]
+    pub fn to(&self, url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..self.clone() }
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -60,8 +67,14 @@ impl Request {
 
     /// Adds `Authorization: <scheme> <secret>`.
     #[must_use]
-    pub fn authorization(mut self, scheme: &str, secret: &Secret) -> Self {
-        self.authorization = Some(Secret::new(format!("{scheme} {}", secret.expose())));
+    pub fn authorization(self, scheme: &str, secret: &Secret) -> Self {
+        self.secret_header("authorization", &Secret::new(format!("{scheme} {}", secret.expose())))
+    }
+
+    /// Adds a header whose value is a secret.
+    #[must_use]
+    pub fn secret_header(mut self, name: &str, secret: &Secret) -> Self {
+        self.secrets.push((name.to_ascii_lowercase(), secret.clone()));
         self
     }
 

@@ -1,0 +1,1 @@
+//! Usenet groups over NNTP.

@@ -1,0 +1,1 @@
+//! Nostr relays: signed events over WebSocket.
