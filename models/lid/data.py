@@ -4,6 +4,7 @@ Posts are offensive by nature: never print them.
 """
 import csv
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -29,6 +30,11 @@ WORDFREQ |= {"no": "nb", "tl": "fil"}
 # Every seventh to eighth document of NTREX would be best, but documents are not marked: the last sentences are
 # kept for development instead, the same for all languages, so that no translation of them is trained on.
 DEV_FROM = 300
+# Training texts relative to the others: what German patrol teams mostly read. So a fragment that German and
+# Luxembourgish share is German.
+WEIGHTS = {"de": 3, "en": 3} | {c: 2 for c in "ar tr ru fr es it pt pl nl uk".split()}
+# Letters that say no language: laughter, keyboards struck at random, names made up.
+UNDETERMINED = "und"
 DEV_POSTS = 500
 MAX_POSTS = 6000
 
@@ -137,10 +143,28 @@ def word_sampler(language):
     code = WORDFREQ.get(language)
     if not code:
         return None
-    words = [(w, f) for w, f in wordfreq.get_frequency_dict(code, wordlist="best").items() if f >= 1e-6]
+    words = [(w, f) for w, f in wordfreq.get_frequency_dict(code, wordlist="best").items() if f >= 1e-7]
     words = [(w, f) for w, f in words if any(script(c) for c in w)]
-    names, weights = [w for w, _ in words], [f ** 0.75 for _, f in words]
-    return lambda rng, count: rng.choices(names, weights=weights, k=count)
+    names, summed = [w for w, _ in words], list(itertools.accumulate(f ** 0.75 for _, f in words))
+    return lambda rng, count: rng.choices(names, cum_weights=summed, k=count)
+
+
+def gibberish(rng):
+    """A text of no language in Latin, Cyrillic or Arabic letters."""
+    alphabet = rng.choices(("abcdefghijklmnopqrstuvwxyz", "абвгдежзийклмнопрстуфхцчшщыьэюя", "ابتثجحخدذرزسشصضطظعغفقكلمنهوي"), (8, 1, 1))[0]
+    rows = ("qwertzuiop", "asdfghjkl", "yxcvbnm", "qwertyuiop", "zxcvbnm")
+
+    def word():
+        dice = rng.random()
+        if dice < 0.35:
+            return "".join(rng.choices(alphabet, k=rng.randrange(1, 11)))
+        if dice < 0.65:
+            return "".join(rng.choices(alphabet, k=rng.choice((1, 2, 2, 3)))) * rng.randrange(2, 6)
+        if dice < 0.8 or alphabet[0] != "a":
+            return rng.choice(alphabet) * rng.randrange(1, 8)
+        return "".join(rng.choices(rng.choice(rows), k=rng.randrange(4, 11)))
+
+    return " ".join(word() for _ in range(rng.choice((1, 1, 2, 3, 5))))
 
 
 def samples(train, per_language, seed):
@@ -154,7 +178,7 @@ def samples(train, per_language, seed):
     for language in sorted(by_language):
         pools = by_language[language]
         draw = word_sampler(language)
-        for _ in range(per_language):
+        for _ in range(per_language * WEIGHTS.get(language, 1)):
             dice = rng.random()
             if draw and dice < 0.3:
                 text = " ".join(draw(rng, rng.choice((1, 1, 2, 2, 3, 4, 6))))
@@ -166,5 +190,6 @@ def samples(train, per_language, seed):
             text = letters(disguise(language, text, rng))
             if text:
                 out.append((language, text))
+    out += [(UNDETERMINED, letters(gibberish(rng))) for _ in range(per_language)]
     rng.shuffle(out)
     return out

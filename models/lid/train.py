@@ -26,7 +26,12 @@ MIX = 0x85EBCA6B
 WORD_SEED = 5
 SCRIPTS = {"ar": "Arab", "ckb": "Arab", "fa": "Arab", "ps": "Arab", "ur": "Arab", "be": "Cyrl", "bg": "Cyrl",
            "kk": "Cyrl", "mk": "Cyrl", "ru": "Cyrl", "tt": "Cyrl", "uk": "Cyrl", "am": "Ethi", "ti": "Ethi"}
-SCRIPTS_OF = lambda language: ["Cyrl", "Latn"] if language == "sr" else [SCRIPTS.get(language, "Latn")]
+SCRIPTS |= {"sr": "CyrlLatn", data.UNDETERMINED: "ArabCyrlLatn"}
+
+
+def scripts_of(language):
+    joined = SCRIPTS.get(language, "Latn")
+    return [joined[i:i + 4] for i in range(0, len(joined), 4)]
 
 
 def mix(hashes):
@@ -130,7 +135,7 @@ def write(path, codes, vectors, scale, output, bias, temperature):
     with open(path, "wb") as file:
         file.write(b"STRLID01" + struct.pack("<IIIff", BUCKET_BITS, DIMENSIONS, len(codes), scale, temperature))
         for code in codes:
-            scripts = SCRIPTS_OF(code)
+            scripts = scripts_of(code)
             file.write(struct.pack("<B", len(code)) + code.encode() + struct.pack("<B", len(scripts)) + "".join(scripts).encode())
         file.write(bias.astype("<f4").tobytes() + np.ascontiguousarray(output.T).astype("<f4").tobytes() + vectors.tobytes())
 
@@ -138,7 +143,7 @@ def write(path, codes, vectors, scale, output, bias, temperature):
 def masked(scores, texts, codes):
     """Scores with the languages of other scripts ruled out."""
     script_of = [data.script(t[1]) if len(t) > 2 else None for t in texts]
-    allowed = {s: np.array([s in SCRIPTS_OF(c) for c in codes]) for s in set(script_of)}
+    allowed = {s: np.array([s in scripts_of(c) for c in codes]) for s in set(script_of)}
     return np.where(np.array([allowed[s] for s in script_of]), scores, -1e9)
 
 

@@ -92,8 +92,13 @@ pub(crate) fn fold_case(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_lowercase();
     }
-    if c == 'ı' {
-        return c;
+    match c {
+        'ı' => return c,
+        // Their upper cases are several characters, so the way by upper case does not see that they meet.
+        '\u{1fd3}' => return '\u{390}',
+        '\u{1fe3}' => return '\u{3b0}',
+        '\u{fb05}' => return '\u{fb06}',
+        _ => {}
     }
     let upper = single(c.to_uppercase()).unwrap_or(c);
     single(upper.to_lowercase()).unwrap_or(c)
@@ -128,6 +133,19 @@ mod tests {
         }
         for c in '\0'..=char::MAX {
             assert_eq!(fold_case(fold_case(c)), fold_case(c), "{c:?}");
+        }
+    }
+
+    /// All that folds alike by Unicode's simple mappings (as another library has them) folds alike here.
+    #[test]
+    fn case_folding_agrees_with_unicode() {
+        use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
+        for c in ('\0'..=char::MAX).filter(|c| is_letter(*c) || is_mark(*c)) {
+            let mut class = ClassUnicode::new([ClassUnicodeRange::new(c, c)]);
+            class.case_fold_simple();
+            for same in class.ranges().iter().flat_map(|range| range.start()..=range.end()) {
+                assert_eq!(fold_case(same), fold_case(c), "{same:?} {c:?}");
+            }
         }
     }
 }

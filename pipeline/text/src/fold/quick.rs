@@ -1,4 +1,192 @@
-//! The path that most posts take through level `std`.
-pub(super) fn fold(_text: &str, _folded: &mut super::Folded) -> bool {
-    false
+//! The path that most posts take through level `std`: one pass over the bytes, for texts in which only case
+//! and `ä ö ü ß` need work.
+//!
+//! It gives up as soon as it sees anything that [`super::spelling`] might change otherwise: letters three
+//! times in a row, digits in words, single letters in a row, or characters outside the few ranges known here.
+
+use super::Folded;
+
+/// What a byte is to this pass.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Separates words.
+    Other,
+    Letter,
+    Digit,
+    /// `@` or `$`, letters in disguise.
+    Sign,
+    /// Begins a character outside ASCII.
+    Wide,
+}
+
+const KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Other; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => Kind::Letter,
+            b'0'..=b'9' => Kind::Digit,
+            b'@' | b'$' => Kind::Sign,
+            0x80.. => Kind::Wide,
+            _ => Kind::Other,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+/// Letters in a word from which its digits may be letters (see [`super::leet`]).
+const MIN_LETTERS: u32 = 3;
+/// Single letters in a row that may be one word.
+const MIN_SINGLES: u32 = 3;
+
+/// The word that is being read.
+#[derive(Default)]
+struct Word {
+    /// Letters; `ä` counts as the two it becomes.
+    letters: u32,
+    /// Of these, the second ones.
+    second_letters: u32,
+    digits: u32,
+    /// The last letter, and how many times in a row.
+    last: u32,
+    repeats: u32,
+}
+
+/// What was read since the last word.
+#[derive(Default)]
+struct Gap {
+    length: u32,
+    /// Words of one letter in a row before the gap, one character between each.
+    singles: u32,
+}
+
+/// Folds `text` to level `std` if that is simple; else false, and `folded` holds anything.
+pub(super) fn fold(text: &str, folded: &mut Folded) -> bool {
+    let bytes = text.as_bytes();
+    let (mut word, mut gap) = (Word::default(), Gap::default());
+    let mut kept = 0;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let mut length = 1;
+        match KINDS[usize::from(byte)] {
+            Kind::Letter => {
+                if !word.letter(u32::from(byte | 0x20)) {
+                    return false;
+                }
+            }
+            Kind::Digit => word.digits += 1,
+            Kind::Sign if word.letters > 0 => return false,
+            Kind::Other | Kind::Sign => {
+                if !gap.add(&mut word) {
+                    return false;
+                }
+            }
+            Kind::Wide => {
+                let (Some(wide), taken) = Wide::read(&bytes[at..]) else { return false };
+                length = taken;
+                let simple = match wide {
+                    Wide::Separator => gap.add(&mut word),
+                    Wide::Letter(small) => word.letter(u32::from(small)),
+                    Wide::Two(letters) => {
+                        word.second_letters += 1;
+                        letters.bytes().all(|letter| word.letter(u32::from(letter)))
+                    }
+                };
+                if !simple {
+                    return false;
+                }
+                if let Wide::Letter(small) = wide {
+                    folded.keep_lowercase(kept, &text[kept..at]);
+                    folded.text.push(small);
+                    kept = at + length;
+                } else if let Wide::Two(letters) = wide {
+                    if kept < at {
+                        folded.keep_lowercase(kept, &text[kept..at]);
+                    }
+                    folded.replace(at, at + length);
+                    folded.text.push_str(letters);
+                    kept = at + length;
+                }
+            }
+        }
+        at += length;
+    }
+    if kept < bytes.len() {
+        folded.keep_lowercase(kept, &text[kept..]);
+    }
+    gap.add(&mut word)
+}
+
+impl Word {
+    /// Adds a letter; false when it is the third in a row.
+    fn letter(&mut self, code: u32) -> bool {
+        self.letters += 1;
+        if self.last == code {
+            self.repeats += 1;
+        } else {
+            (self.last, self.repeats) = (code, 1);
+        }
+        self.repeats < 3
+    }
+}
+
+impl Gap {
+    /// Ends the word, if there is one, and adds a separator; false when the word or the words so far need
+    /// the thorough path.
+    fn add(&mut self, word: &mut Word) -> bool {
+        if word.letters + word.digits > 0 {
+            let single = word.letters - word.second_letters == 1 && word.digits == 0;
+            self.singles = match (single, self.length) {
+                (false, _) => 0,
+                (true, 1) => self.singles + 1,
+                (true, _) => 1,
+            };
+            if self.singles >= MIN_SINGLES || (word.digits > 0 && word.letters >= MIN_LETTERS) {
+                return false;
+            }
+            *word = Word::default();
+            self.length = 0;
+        }
+        self.length += 1;
+        true
+    }
+}
+
+/// A character outside ASCII that is simple to fold.
+enum Wide {
+    /// A letter that becomes this one of the same length.
+    Letter(char),
+    /// A letter that becomes two.
+    Two(&'static str),
+    /// Punctuation or an emoji that stays.
+    Separator,
+}
+
+impl Wide {
+    /// Reads the character at the start of `bytes`; none when it is not simple. And its length.
+    fn read(bytes: &[u8]) -> (Option<Self>, usize) {
+        match *bytes {
+            [0xc3, second, ..] => (Self::latin(second), 2),
+            // Dashes, quotation marks, the bullet; the euro sign.
+            [0xe2, 0x80, 0x90 | 0x92..=0x94 | 0x98..=0x9e | 0xa2, ..] | [0xe2, 0x82, 0xac, ..] => {
+                (Some(Self::Separator), 3)
+            }
+            // Emoji from U+1F300 to U+1F64F, skin tones among them.
+            [0xf0, 0x9f, 0x8c..=0x98, _, ..] => (Some(Self::Separator), 4),
+            _ => (None, 0),
+        }
+    }
+
+    /// The letters from U+00C0 to U+00FF, by their second byte.
+    fn latin(second: u8) -> Option<Self> {
+        Some(match second {
+            0x84 | 0x86 | 0xa4 | 0xa6 => Self::Two("ae"),
+            0x96 | 0x98 | 0xb6 | 0xb8 => Self::Two("oe"),
+            0x9c | 0xbc => Self::Two("ue"),
+            0x9f => Self::Two("ss"),
+            0x97 | 0xb7 => Self::Separator,
+            _ => Self::Letter(char::from((second | 0x20) + 0x40)),
+        })
+    }
 }

@@ -45,6 +45,11 @@ impl Letters {
         self.scripts.iter().find(|(seen, _)| *seen == script).map_or(0, |(_, count)| *count)
     }
 
+    /// Is there any word to go by?
+    pub(super) fn is_empty(&self) -> bool {
+        self.stream.iter().all(|code| *code == SPACE)
+    }
+
     /// The stream as a text.
     pub(super) fn words(&self) -> String {
         self.stream.iter().filter_map(|code| char::from_u32(*code)).collect::<String>().trim().to_owned()
@@ -98,9 +103,27 @@ impl Letters {
 }
 
 const SPACE: u32 = 32;
+/// Different letters that laughter has at most (`hahaha`, `xxxxxx`).
+const LAUGHTER_LETTERS: usize = 2;
+/// Letters it has at least; shorter words such as `papa` are words.
+const MIN_LAUGHTER: usize = 5;
 
+/// Ends the word at the end of the stream; drops it if it is laughter or a key held down.
 fn separate(stream: &mut Vec<u32>) {
-    if stream.len() < MAX_LETTERS && stream.last().is_some_and(|last| *last != SPACE) {
+    let Some(space) = stream.iter().rposition(|code| *code == SPACE) else { return };
+    let word = &stream[space + 1..];
+    let mut kinds: SmallVec<[u32; 3]> = SmallVec::new();
+    for code in word {
+        if !kinds.contains(code) {
+            kinds.push(*code);
+        }
+        if kinds.len() > LAUGHTER_LETTERS {
+            break;
+        }
+    }
+    if word.len() >= MIN_LAUGHTER && kinds.len() <= LAUGHTER_LETTERS {
+        stream.truncate(space + 1);
+    } else if !word.is_empty() && stream.len() < MAX_LETTERS {
         stream.push(SPACE);
     }
 }
