@@ -187,4 +187,5 @@ WHERE post_id NOT IN (SELECT post_id FROM erasures)
    OR (post_id, observed_at) IN
       (SELECT f.post_id, f.observed_at FROM flagged_posts AS f
        INNER JOIN (SELECT post_id, max(erased_at) AS erased_at FROM erasures GROUP BY post_id) AS e
-       ON f.post_id = e.post_id WHERE f.observed_at > e.erased_at);
+       ON f.post_id = e.post_id
+       WHERE f.observed_at > e.erased_at AND f.post_id IN (SELECT post_id FROM erasures));

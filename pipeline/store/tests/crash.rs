@@ -85,3 +85,30 @@ async fn an_engine_that_is_told_to_end_ends_well() {
         assert!(engine.child.wait().unwrap().success());
     }
 }
+
+#[tokio::test]
+async fn the_audit_names_user_and_kind_and_never_the_statement() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(engine) = EngineProcess::start(Some(folder.path())) else { return };
+    let client = client_at(&engine.url, "streife");
+    client.query("SELECT 'marker-text'").fetch_one::<String>().await.unwrap();
+    client.query("SELECT {x:String}").param("x", "marker-text").fetch_one::<String>().await.unwrap();
+    client.query("SELEKT 'marker-text'").execute().await.unwrap_err();
+    client.clone().with_password("wrong").query("SELECT 1").execute().await.unwrap_err();
+    let expected = [
+        "select streife None",
+        "select streife None",
+        "change streife Some(62)",
+        "other (refused) Some(516)",
+    ];
+    // The line is written after the answer's last byte.
+    for _ in 0..100 {
+        let audit = std::fs::read_to_string(folder.path().join(AUDIT)).unwrap();
+        assert!(!audit.contains("marker"));
+        if audit.lines().eq(expected) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("{}", std::fs::read_to_string(folder.path().join(AUDIT)).unwrap());
+}

@@ -1,5 +1,7 @@
 //! The embedded engine's HTTP interface, as the official client and plain HTTP see it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod common;
 
 use std::time::Duration;

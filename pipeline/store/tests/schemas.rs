@@ -1,6 +1,8 @@
 //! The contract of `schemas/`: every example fits its schema and the Rust type, comes back equal, and together the
 //! examples use every field that a schema names; so no field can be in one place only.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

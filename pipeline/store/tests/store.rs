@@ -1,5 +1,7 @@
 //! The store against the real engine: migrations, repeated delivery, queries, retention, erasure.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::*;
@@ -426,4 +428,47 @@ async fn errors_say_whether_trying_again_helps() {
     assert!(Store::connect(config.clone()).is_err());
     config.database = "a; DROP".to_owned();
     assert!(Store::connect(config).is_err());
+}
+
+#[tokio::test]
+#[ignore = "long: run with --ignored"]
+async fn a_page_of_300_000_flagged_posts_is_quick() {
+    let Some((store, client)) = fresh_store().await else { return };
+    client
+        .query_raw(
+            "INSERT INTO flagged_posts (post_id, source, platform, kind, text, observed_at, campaign, language, hits, media, \
+             priority, labels, rules, version) \
+             SELECT reinterpretAsUInt128(sipHash128(number)), 'source', 'testnet', 'post', \
+             concat('word', toString(number % 9973), ' ', repeat('filler text ', 20)), \
+             toDateTime64('2026-07-01 00:00:00', 6, 'UTC') + number, number % 5000, 'de', '[]', '[]', \
+             1 + number % 3, ['offensive'], ['rule-a'], number + 1 FROM numbers(300000)",
+        )
+        .execute()
+        .await
+        .unwrap();
+    let erased: Vec<PostId> = client
+        .query("SELECT post_id FROM flagged_posts LIMIT 500")
+        .fetch_all::<u128>()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(PostId)
+        .collect();
+    store.erase(&Erasure::Posts(erased), "test", noon()).await.unwrap();
+    let all = QueueFilter::default();
+    let words = QueueFilter { words: Some("word77".to_owned()), ..QueueFilter::default() };
+    for (name, filter, order) in [
+        ("newest", &all, QueueOrder::Newest),
+        ("severity", &all, QueueOrder::Severity),
+        ("words", &words, QueueOrder::Newest),
+    ] {
+        store.queue(filter, order, None, 50).await.unwrap();
+        let started = std::time::Instant::now();
+        let page = store.queue(filter, order, None, 50).await.unwrap();
+        eprintln!("{name}: {} items in {:?}", page.items.len(), started.elapsed());
+        assert!(started.elapsed() < std::time::Duration::from_secs(5), "{name}");
+    }
+    let started = std::time::Instant::now();
+    assert_eq!(store.summary(&SummaryScope::All).await.unwrap().flagged_posts, 299_500);
+    eprintln!("summary in {:?}", started.elapsed());
 }

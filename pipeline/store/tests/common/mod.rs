@@ -1,5 +1,6 @@
 //! One engine for all tests of a program (a process can open one data folder), a database for each test.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 #![allow(
     dead_code,
     unreachable_pub,
@@ -45,6 +46,8 @@ pub struct EngineProcess {
     _out: BufReader<ChildStdout>,
 }
 
+/// Where the engine of a test writes its audit.
+pub const AUDIT: &str = "audit.txt";
 const FOLDER: &str = "STREIFE_TEST_ENGINE_FOLDER";
 
 impl EngineProcess {
@@ -87,6 +90,11 @@ fn engine_process() {
     let folder = if folder.is_empty() { own.path().to_owned() } else { PathBuf::from(folder) };
     let mut config = EngineConfig::new(library().unwrap(), folder, user());
     config.connections = 4;
+    let audit = std::sync::Mutex::new(std::fs::File::create(config.data_dir.join(AUDIT)).unwrap());
+    config.audit = Some(std::sync::Arc::new(move |done| {
+        use std::io::Write;
+        writeln!(audit.lock().unwrap(), "{} {} {:?}", done.kind.as_str(), done.user, done.error).unwrap();
+    }));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let engine = Engine::open(config).await.unwrap();
