@@ -21,7 +21,7 @@ use crate::workflow::Refused;
 
 pub use cases::{CaseRow, ClaimOutcome, Decision, NewItem};
 pub use rules::{DraftState, RuleDraft};
-pub use users::{NewUser, Session, User};
+pub use users::{NewUser, SESSION_IDLE_SECS, SESSION_MAX_SECS, Session, User};
 
 /// Connections to the database.
 pub const MAX_CONNECTIONS: u32 = 8;

@@ -1,0 +1,252 @@
+//! Stands before every handler: session, right, CSRF token, size; and after it: headers.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::Value;
+use streife_cases::ledger::Note;
+use streife_cases::role::{Action, Role, acting_role};
+use streife_cases::store::Session;
+use streife_cases::workflow::Actor;
+use streife_domain::Timestamp;
+use subtle::ConstantTimeEq;
+
+use crate::fault::Fault;
+use crate::i18n::{Lang, T};
+use crate::routes::{Right, Route};
+use crate::state::{Counters, DeskState, random_token};
+
+/// The largest form accepted; a rule with many lists fits, a flood does not.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+const SESSION_COOKIE: &str = "streife_session";
+const LOGIN_COOKIE: &str = "streife_login";
+
+/// A person's choices about how pages look and behave.
+#[derive(Debug, Clone)]
+pub struct Prefs {
+    /// `auto`, `light` or `dark`.
+    pub theme: String,
+    /// Content blurred until revealed.
+    pub blur: bool,
+    /// Content without colour.
+    pub grey: bool,
+    /// Single-key shortcuts on (WCAG 2.1.4).
+    pub keys: bool,
+    /// After how many decisions a break is suggested.
+    pub break_after: i64,
+}
+
+impl Default for Prefs {
+    fn default() -> Self {
+        Self { theme: "auto".to_owned(), blur: true, grey: true, keys: true, break_after: 40 }
+    }
+}
+
+/// Who looks at a page, and what every page needs.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// Log-in name; empty before log-in.
+    pub user: String,
+    /// Roles held.
+    pub roles: Vec<Role>,
+    /// The role this request acts in.
+    pub role: Option<Role>,
+    /// Token for forms.
+    pub csrf: String,
+    /// For the one script tag.
+    pub nonce: String,
+    /// Texts.
+    pub t: T,
+    /// Choices.
+    pub prefs: Prefs,
+}
+
+impl Viewer {
+    /// The actor of a move that needs `action`.
+    ///
+    /// # Errors
+    /// When none of the roles has that right.
+    pub fn actor(&self, action: Action) -> Result<Actor, Fault> {
+        let role = acting_role(&self.roles, action).ok_or_else(Fault::forbidden)?;
+        Ok(Actor::new(&self.user, role))
+    }
+
+    /// May this person do `action`?
+    pub fn may(&self, action: Action) -> bool {
+        acting_role(&self.roles, action).is_some()
+    }
+
+    /// A note for the audit ledger.
+    pub fn note(&self, at: Timestamp, action: &str, subject: &str, reason: &str, details: Value) -> Note {
+        Note {
+            at,
+            actor: self.user.clone(),
+            role: self.role.map_or_else(String::new, |role| role.as_str().to_owned()),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            reason: reason.to_owned(),
+            details,
+        }
+    }
+}
+
+/// The guard of one route.
+pub(crate) async fn guard(State((desk, route)): State<(DeskState, &'static Route)>, request: Request, next: Next) -> Response {
+    Counters::add(&desk.counters.requests);
+    let nonce = random_token();
+    let mut response = match admit(&desk, route, request, &nonce).await {
+        Ok(request) => next.run(request).await,
+        Err(response) => {
+            Counters::add(&desk.counters.refused);
+            *response
+        }
+    };
+    add_headers(response.headers_mut(), &nonce, desk.secure_cookies);
+    response
+}
+
+async fn admit(desk: &DeskState, route: &'static Route, request: Request, nonce: &str) -> Result<Request, Box<Response>> {
+    let refuse = |fault: Fault| Box::new(fault.into_response());
+    let (mut parts, body) = request.into_parts();
+    let session = session(desk, &parts.headers).await.map_err(refuse)?;
+    let mut viewer = viewer(desk, session, &parts.headers, nonce).await.map_err(refuse)?;
+    match route.right {
+        Right::Public => {}
+        _ if viewer.user.is_empty() => {
+            let response = if parts.method == Method::GET {
+                Redirect::to("/login").into_response()
+            } else {
+                Fault::new(StatusCode::UNAUTHORIZED, "Bitte neu anmelden. / Please log in again.").into_response()
+            };
+            return Err(Box::new(response));
+        }
+        Right::LoggedIn => viewer.role = viewer.roles.first().copied(),
+        Right::Needs(action) => {
+            viewer.role = acting_role(&viewer.roles, action);
+            if viewer.role.is_none() {
+                return Err(refuse(Fault::forbidden()));
+            }
+        }
+    }
+    let body = if route.method == Method::POST {
+        let bytes = to_bytes(body, MAX_BODY_BYTES)
+            .await
+            .map_err(|_| refuse(Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "Zu groß. / Too large.")))?;
+        // Before log-in there is no session to tie a token to: a cookie that no other site can set stands in.
+        let expected = if viewer.user.is_empty() {
+            cookie(&parts.headers, LOGIN_COOKIE).unwrap_or_default()
+        } else {
+            viewer.csrf.clone()
+        };
+        let header = parts.headers.get("x-csrf-token").and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let given = header.or_else(|| field(&bytes, "csrf")).unwrap_or_default();
+        if expected.is_empty() || !bool::from(expected.as_bytes().ct_eq(given.as_bytes())) {
+            tracing::warn!(route = route.path, "a form without valid token was refused");
+            return Err(refuse(Fault::new(
+                StatusCode::FORBIDDEN,
+                "Das Formular ist abgelaufen; bitte die Seite neu laden. / The form has expired; please reload the page.",
+            )));
+        }
+        Body::from(bytes)
+    } else {
+        body
+    };
+    parts.extensions.insert(viewer);
+    parts.extensions.insert(route);
+    Ok(Request::from_parts(parts, body))
+}
+
+async fn session(desk: &DeskState, headers: &HeaderMap) -> Result<Option<Session>, Fault> {
+    match cookie(headers, SESSION_COOKIE) {
+        Some(token) => Ok(desk.cases.session(&token, desk.now()).await?),
+        None => Ok(None),
+    }
+}
+
+async fn viewer(desk: &DeskState, session: Option<Session>, headers: &HeaderMap, nonce: &str) -> Result<Viewer, Fault> {
+    let mut lang = Lang::from_header(headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
+    let mut prefs = Prefs::default();
+    if let Some(session) = &session {
+        for (name, value) in desk.cases.settings(&format!("user/{}", session.user.id)).await? {
+            match name.as_str() {
+                "lang" => lang = Lang::parse(&value),
+                "theme" => prefs.theme = value,
+                "blur" => prefs.blur = value == "on",
+                "grey" => prefs.grey = value == "on",
+                "keys" => prefs.keys = value == "on",
+                "break_after" => prefs.break_after = value.parse().unwrap_or(prefs.break_after),
+                _ => {}
+            }
+        }
+    }
+    let (user, roles, csrf) = match session {
+        Some(session) => (session.user.id, session.user.roles, session.csrf),
+        None => (String::new(), Vec::new(), cookie(headers, LOGIN_COOKIE).unwrap_or_default()),
+    };
+    Ok(Viewer { user, roles, role: None, csrf, nonce: nonce.to_owned(), t: T(lang), prefs })
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_owned())
+}
+
+/// The session's token, for closing it.
+pub(crate) fn session_token(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, SESSION_COOKIE)
+}
+
+/// `Set-Cookie` for a session; an empty token deletes it.
+pub(crate) fn session_cookie(token: &str, secure: bool) -> HeaderValue {
+    set_cookie(SESSION_COOKIE, token, secure)
+}
+
+/// `Set-Cookie` for the log-in form.
+pub(crate) fn login_cookie(token: &str, secure: bool) -> HeaderValue {
+    set_cookie(LOGIN_COOKIE, token, secure)
+}
+
+fn set_cookie(name: &str, token: &str, secure: bool) -> HeaderValue {
+    let age = if token.is_empty() { "; Max-Age=0" } else { "" };
+    let secure = if secure { "; Secure" } else { "" };
+    // Token and name are ASCII by construction.
+    HeaderValue::from_str(&format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict{secure}{age}"))
+        .unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+fn add_headers(headers: &mut HeaderMap, nonce: &str, secure: bool) {
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    let mut fixed = vec![
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+    ];
+    if secure {
+        fixed.push((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
+    }
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// One field of a URL-encoded form.
+fn field(body: &[u8], name: &str) -> Option<String> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(body).ok()?;
+    pairs.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+}

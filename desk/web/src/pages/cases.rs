@@ -1,0 +1,355 @@
+//! Cases: the steps of the workflow, the legal form, unmasking, approval, outcome.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Extension, Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, Redirect};
+use sha2::{Digest, Sha256};
+use streife_cases::legal::{ComplaintForm, LegalForm, NormForm, ReachSnapshot, days_left};
+use streife_cases::offence::{Catalogue, Complaint, Offence};
+use streife_cases::role::Action;
+use streife_cases::workflow::{
+    Actor, Case, CaseEvent, CaseOutcome, CaseState, DismissReason, Disposal, Move, Opinion, missing_for_draft,
+};
+use streife_domain::{Identity, PostId, Reach};
+
+use super::item::{Fact, Score, facts, scores};
+use super::show::{day, moment};
+use super::{Fields, html, said};
+use crate::audited::Audited;
+use crate::fault::Fault;
+use crate::guard::Viewer;
+use crate::spans::{Piece, pieces};
+use crate::state::DeskState;
+
+const MAX_CASES: i64 = 200;
+/// The way of a case that becomes a referral.
+const STEPS: [CaseState; 8] = [
+    CaseState::Suspect,
+    CaseState::Capturing,
+    CaseState::Sealed,
+    CaseState::LegalForm,
+    CaseState::ReferralDraft,
+    CaseState::Approved,
+    CaseState::Sent,
+    CaseState::Outcome,
+];
+
+/// A short name for people; the full id stands in the address.
+pub(crate) fn short(id: &str) -> String {
+    format!("F-{}", id.chars().take(8).collect::<String>().to_uppercase())
+}
+
+struct Row {
+    case: Case,
+    short: String,
+    state: String,
+    changed: String,
+    complaint: Option<(String, i64)>,
+}
+
+#[derive(Template)]
+#[template(path = "cases.html")]
+struct CasesPage {
+    v: Viewer,
+    nav: &'static str,
+    rows: Vec<Row>,
+    overdue: usize,
+}
+
+fn complaint_clock(desk: &DeskState, case: &Case) -> Option<(String, i64)> {
+    let form = case.form.as_ref()?;
+    let asked = case.norms.iter().filter_map(|norm| Catalogue::built_in().get(norm)).any(|o| o.complaint.has_clock());
+    let deadline = form.complaint_deadline().filter(|_| asked)?;
+    let left = days_left(&day(desk.now()), &deadline)?;
+    Some((deadline, left))
+}
+
+pub(crate) async fn list(State(desk): State<DeskState>, Extension(v): Extension<Viewer>) -> Result<Html<String>, Fault> {
+    let now = desk.now();
+    let cases = desk.cases.cases(None, MAX_CASES).await?;
+    let shown = |state: CaseState| !matches!(state, CaseState::Queued | CaseState::Claimed | CaseState::Dismissed);
+    let rows: Vec<Row> = cases
+        .into_iter()
+        .filter(|row| shown(row.case.state))
+        .map(|row| Row {
+            short: short(&row.case.id),
+            state: v.t.of("state", row.case.state.as_str()),
+            changed: moment(row.updated_at),
+            complaint: complaint_clock(&desk, &row.case),
+            case: row.case,
+        })
+        .collect();
+    let late = |row: &&Row| row.case.emergency.as_ref().is_some_and(|e| e.approved_by.is_none() && e.approval_due < now);
+    html(&CasesPage { overdue: rows.iter().filter(late).count(), v, nav: "cases", rows })
+}
+
+pub(crate) struct Tick {
+    id: String,
+    text: String,
+    on: bool,
+}
+
+pub(crate) struct NormBlock {
+    id: String,
+    section: String,
+    title: String,
+    elements: Vec<Tick>,
+    exceptions: Vec<Tick>,
+    other_readings: String,
+}
+
+#[derive(Template)]
+#[template(path = "case.html")]
+struct CasePage {
+    v: Viewer,
+    nav: &'static str,
+    case: Case,
+    short: String,
+    state: String,
+    steps: Vec<(String, &'static str)>,
+    content: Option<(Vec<Piece>, Vec<Score>, Vec<Fact>)>,
+    identity: Option<Identity>,
+    form: LegalForm,
+    blocks: Vec<NormBlock>,
+    more_norms: Vec<(String, String)>,
+    complaint_asked: bool,
+    reach_asked: bool,
+    clock: Option<(String, i64)>,
+    gaps: Vec<String>,
+    events: Vec<(String, String, String, String)>,
+    moves: Vec<(&'static str, &'static str)>,
+    outcomes: [CaseOutcome; 6],
+    may_work: bool,
+    may_seal: bool,
+    emergency_due: String,
+}
+
+fn block(v: &Viewer, offence: &Offence, form: Option<&NormForm>) -> NormBlock {
+    let say = |de: &str, en: &str| if v.t.german() { de.to_owned() } else { en.to_owned() };
+    let ticks = |list: &[streife_cases::offence::Element], on: &dyn Fn(&str) -> bool| {
+        list.iter().map(|e| Tick { id: e.id.clone(), text: say(&e.de, &e.en), on: on(&e.id) }).collect()
+    };
+    NormBlock {
+        id: offence.id.clone(),
+        section: offence.section.clone(),
+        title: say(&offence.title_de, &offence.title_en),
+        elements: ticks(&offence.elements, &|id| form.is_some_and(|f| f.elements.get(id) == Some(&true))),
+        exceptions: ticks(&offence.exceptions, &|id| form.is_some_and(|f| f.exceptions_excluded.get(id) == Some(&true))),
+        other_readings: form.map(|f| f.other_readings.clone()).unwrap_or_default(),
+    }
+}
+
+pub(crate) async fn show(
+    State(desk): State<DeskState>,
+    audited: Audited,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Fault> {
+    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let v = audited.viewer.clone();
+    let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
+    let hidden = matches!(case.state, CaseState::Erased | CaseState::Restricted);
+    let item = if hidden { None } else { audited.item(post).await? };
+    let identity = if hidden || case.unmasked.is_empty() || !(v.may(Action::Unmask) || v.may(Action::Approve)) {
+        None
+    } else {
+        audited.identity(&case).await?
+    };
+    let catalogue = Catalogue::built_in();
+    let form = case.form.clone().unwrap_or_default();
+    let offences: Vec<&Offence> = case.norms.iter().filter_map(|norm| catalogue.get(norm)).collect();
+    let at = STEPS.iter().position(|step| *step == step_of(case.state));
+    let step = |(n, s): (usize, &CaseState)| {
+        let class = match at {
+            Some(at) if n < at => "done",
+            Some(at) if n == at => "now",
+            _ => "",
+        };
+        (v.t.of("state", s.as_str()), class)
+    };
+    html(&CasePage {
+        nav: "cases",
+        short: short(&case.id),
+        state: v.t.of("state", case.state.as_str()),
+        steps: STEPS.iter().enumerate().map(step).collect(),
+        content: item.map(|item| (pieces(&item), scores(&v, &item), facts(&item, desk.now()))),
+        identity,
+        blocks: offences.iter().map(|o| block(&v, o, form.considered.get(&o.id))).collect(),
+        more_norms: catalogue.offences.iter().filter(|o| !case.norms.contains(&o.id)).map(|o| (o.id.clone(), o.section.clone())).collect(),
+        complaint_asked: offences.iter().any(|o| o.complaint != Complaint::None),
+        reach_asked: offences.iter().any(|o| o.reach),
+        clock: complaint_clock(&desk, &case),
+        gaps: if case.state == CaseState::LegalForm { missing_for_draft(&case, catalogue) } else { Vec::new() },
+        events: desk.cases.events(&case.id).await?.iter().rev().map(|event| trail(&v, event)).collect(),
+        moves: moves(&case),
+        outcomes: CaseOutcome::ALL,
+        may_work: v.may(Action::WorkCase),
+        may_seal: v.may(Action::Seal),
+        emergency_due: case.emergency.as_ref().map(|e| moment(e.approval_due)).unwrap_or_default(),
+        form,
+        case,
+        v,
+    })
+}
+
+fn step_of(state: CaseState) -> CaseState {
+    match state {
+        CaseState::Danger => CaseState::Suspect,
+        CaseState::Acknowledged | CaseState::Recalled => CaseState::Sent,
+        CaseState::NoOffence => CaseState::LegalForm,
+        state => state,
+    }
+}
+
+fn trail(v: &Viewer, event: &CaseEvent) -> (String, String, String, String) {
+    let role = if event.actor.role.as_str() == "system" { String::new() } else { v.t.of("role", event.actor.role.as_str()) };
+    (moment(event.at), event.actor.user.clone(), role, v.t.of("move", event.what.as_str()))
+}
+
+/// The moves a state offers, with the text key each needs (`""` when none). Rights are checked when it is made.
+fn moves(case: &Case) -> Vec<(&'static str, &'static str)> {
+    match case.state {
+        CaseState::SecondLook if case.second.is_some() => vec![("adjudicate_yes", "norm"), ("adjudicate_no", "")],
+        CaseState::Danger if case.emergency.is_none() => vec![("emergency_notice", "recipient"), ("suspect", "norm")],
+        CaseState::Danger if case.emergency.as_ref().is_some_and(|e| e.approved_by.is_none()) => vec![("approve_emergency", "")],
+        CaseState::Danger => vec![("suspect", "norm")],
+        CaseState::Sealed => vec![("open_form", ""), ("no_offence", "reason")],
+        CaseState::Suspect => vec![("no_offence", "reason")],
+        CaseState::LegalForm => vec![("unmask", "reason"), ("draft", "addressee"), ("no_offence", "reason")],
+        CaseState::NoOffence => vec![("confirm_erase", ""), ("confirm_restrict", "reason"), ("send_back", "reason")],
+        CaseState::ReferralDraft => vec![("approve", ""), ("send_back", "reason"), ("unmask", "reason")],
+        CaseState::Approved => vec![("send", "channel"), ("send_back", "reason")],
+        CaseState::Sent => vec![("acknowledge", "file_number"), ("recall", "reason")],
+        CaseState::Acknowledged | CaseState::Outcome => vec![("record_outcome", "outcome"), ("recall", "reason"), ("restrict", "reason")],
+        CaseState::Restricted => vec![("lift_restriction", "reason")],
+        CaseState::Review => vec![("erase", ""), ("retain", "reason"), ("restrict", "reason")],
+        _ => Vec::new(),
+    }
+}
+
+/// The certificate of erasure says what was erased, when and by whom; its digest stays with the case.
+fn certificate(case: &Case, v: &Viewer, at: &str) -> String {
+    hex::encode(Sha256::digest(format!("erasure\n{}\n{}\n{at}\n{}", case.id, case.post_id, v.user)))
+}
+
+pub(crate) async fn make_move(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Result<Redirect, Fault> {
+    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let now = desk.now();
+    let text = said(&fields, "text").to_owned();
+    let what = match said(&fields, "move") {
+        "adjudicate_yes" => Move::Adjudicate { opinion: Opinion::Relevant { norms: vec![text] } },
+        "adjudicate_no" => Move::Adjudicate { opinion: Opinion::NotRelevant { reason: DismissReason::Opinion } },
+        "emergency_notice" => Move::EmergencyNotice { recipient: text.clone(), reason: text },
+        "approve_emergency" => Move::ApproveEmergency,
+        "suspect" => Move::Suspect { norms: vec![text] },
+        "open_form" => Move::OpenForm,
+        "unmask" => Move::Unmask { reason: text },
+        "no_offence" => Move::NoOffence { reason: text },
+        "confirm_erase" => {
+            Move::ConfirmNoOffence { disposal: Disposal::Erase { certificate_sha256: certificate(&case, &v, &now.to_string()) } }
+        }
+        "confirm_restrict" => Move::ConfirmNoOffence { disposal: Disposal::Restrict { reason: text } },
+        "send_back" => Move::SendBack { reason: text },
+        "draft" => Move::Draft { addressee: text },
+        "approve" => Move::Approve,
+        "send" => Move::Send { channel: text },
+        "acknowledge" => Move::Acknowledge { file_number: text },
+        "record_outcome" => Move::RecordOutcome { outcome: CaseOutcome::parse(&text).ok_or_else(|| Fault::bad("unknown outcome"))? },
+        "recall" => Move::Recall { reason: text },
+        "restrict" => Move::Restrict { reason: text },
+        "lift_restriction" => Move::LiftRestriction { reason: text },
+        "retain" => Move::Retain { until: now.plus_secs(180 * 86_400), reason: text },
+        "erase" => Move::Erase { certificate_sha256: certificate(&case, &v, &now.to_string()) },
+        _ => return Err(Fault::bad("unknown step")),
+    };
+    let actor: Actor = v.actor(what.action().ok_or_else(Fault::forbidden)?)?;
+    desk.cases.apply(&id, actor, what, now).await?;
+    desk.announce("cases");
+    Ok(Redirect::to(&format!("/cases/{id}")))
+}
+
+/// Captures and seals what is known of the post.
+pub(crate) async fn seal(
+    State(desk): State<DeskState>,
+    audited: Audited,
+    Path(id): Path<String>,
+) -> Result<Redirect, Fault> {
+    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let sealer = desk.sealer.clone().ok_or_else(|| Fault::new(StatusCode::CONFLICT, audited.viewer.t.get("case.no_sealer")))?;
+    let actor = audited.viewer.actor(Action::Seal)?;
+    let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
+    let item = audited.item(post).await?.ok_or_else(Fault::not_found)?;
+    let identity = audited.identity_for_seal(&case).await?.ok_or_else(Fault::not_found)?;
+    let (case, _) = desk.cases.apply(&id, actor.clone(), Move::StartCapture, desk.now()).await?;
+    let what = match sealer.seal(&case, &item, &identity, &actor.user, desk.now()).await {
+        Ok(seal) => Move::SealEvidence { seal },
+        Err(reason) => Move::CaptureFailed { reason },
+    };
+    desk.cases.apply(&id, actor, what, desk.now()).await?;
+    desk.announce("cases");
+    Ok(Redirect::to(&format!("/cases/{id}")))
+}
+
+pub(crate) async fn save_form(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+    Path(id): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Result<Redirect, Fault> {
+    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let form = legal_form(&desk, &case, &fields);
+    let what = Move::FillForm { form: Box::new(form) };
+    desk.cases.apply(&id, v.actor(Action::WorkCase)?, what, desk.now()).await?;
+    desk.announce("cases");
+    Ok(Redirect::to(&format!("/cases/{id}")))
+}
+
+fn legal_form(desk: &DeskState, case: &Case, fields: &Fields) -> LegalForm {
+    let text = |name: &str| said(fields, name).to_owned();
+    let mut norms: Vec<String> = case.norms.iter().filter(|norm| !fields.contains_key(&format!("{norm}.drop"))).cloned().collect();
+    let added = text("add_norm");
+    if !added.is_empty() && !norms.contains(&added) {
+        norms.push(added);
+    }
+    let mut considered = BTreeMap::new();
+    for offence in norms.iter().filter_map(|norm| Catalogue::built_in().get(norm)) {
+        let ticked = |kind: &str, id: &str| fields.contains_key(&format!("{}.{kind}.{id}", offence.id));
+        let elements = offence.elements.iter().map(|e| (e.id.clone(), ticked("element", &e.id))).collect();
+        let exceptions_excluded = offence.exceptions.iter().map(|e| (e.id.clone(), ticked("exception", &e.id))).collect();
+        let other_readings = text(&format!("{}.other_readings", offence.id));
+        considered.insert(offence.id.clone(), NormForm { elements, exceptions_excluded, other_readings });
+    }
+    let number = |name: &str| said(fields, name).parse::<u64>().ok();
+    let complaint = Some(ComplaintForm {
+        entitled: text("entitled"),
+        knowledge_on: text("knowledge_on"),
+        filed_on: Some(text("filed_on")).filter(|day| !day.is_empty()),
+    })
+    .filter(|complaint| !complaint.knowledge_on.is_empty());
+    let reach = Some(ReachSnapshot {
+        taken_at: desk.now(),
+        reach: Reach { views: number("views"), likes: None, shares: number("shares"), replies: None, followers: number("followers") },
+        audience: text("audience"),
+    })
+    .filter(|reach| !reach.audience.is_empty());
+    LegalForm {
+        considered,
+        germany_link: text("germany_link"),
+        time_of_act: text("time_of_act"),
+        place_of_act: text("place_of_act"),
+        accusation: text("accusation"),
+        accused: text("accused"),
+        injured: text("injured"),
+        complaint,
+        reach,
+        danger: fields.contains_key("danger"),
+        legal_basis: text("legal_basis"),
+    }
+}

@@ -1,0 +1,33 @@
+//! Health, readiness, metrics. No content, no names.
+
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::state::DeskState;
+
+pub(crate) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+pub(crate) async fn ready(State(desk): State<DeskState>) -> (StatusCode, &'static str) {
+    match desk.cases.ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the case database does not answer\n"),
+    }
+}
+
+pub(crate) async fn metrics(State(desk): State<DeskState>) -> String {
+    let counters = &desk.counters;
+    [
+        ("streife_desk_requests_total", "Requests that reached a route.", &counters.requests),
+        ("streife_desk_refused_requests_total", "Requests refused for session, right or token.", &counters.refused),
+        ("streife_desk_failed_logins_total", "Log-ins that failed.", &counters.logins_failed),
+        ("streife_desk_decisions_total", "Decisions taken.", &counters.decisions),
+    ]
+    .map(|(name, help, value)| {
+        format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {}\n", value.load(Ordering::Relaxed))
+    })
+    .concat()
+}

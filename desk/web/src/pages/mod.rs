@@ -1,0 +1,34 @@
+//! The pages. A page is a struct bound to a template; handlers read, build the struct, and render it.
+
+pub(crate) mod admin;
+pub(crate) mod assets;
+pub(crate) mod audit;
+pub(crate) mod cases;
+pub(crate) mod figures;
+pub(crate) mod health;
+pub(crate) mod item;
+pub(crate) mod live;
+pub(crate) mod login;
+pub(crate) mod queue;
+pub(crate) mod rules;
+pub(crate) mod settings;
+mod show;
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::response::Html;
+
+use crate::fault::Fault;
+
+/// Fields of a submitted form.
+pub(crate) type Fields = HashMap<String, String>;
+
+pub(crate) fn html(page: &impl Template) -> Result<Html<String>, Fault> {
+    Ok(Html(page.render()?))
+}
+
+/// A field, trimmed; empty when absent.
+pub(crate) fn said<'a>(fields: &'a Fields, name: &str) -> &'a str {
+    fields.get(name).map_or("", |value| value.trim())
+}
