@@ -159,12 +159,14 @@ pub struct Config {
 /// Unknown settings, no address, a broken profile.
 pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>, ConfigError> {
     let settings: Config = settings(config)?;
-    if let Some(path) = &settings.profile {
-        // Checked here; a connector of the polled kind reads with the shipped profiles and this one's name alone.
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| ConfigError::new(&config.name, format!("{}: {e}", path.display())))?;
-        Profile::parse(&text).map_err(|e| ConfigError::new(&config.name, format!("{}: {e}", path.display())))?;
-    }
+    let own = match &settings.profile {
+        None => None,
+        Some(path) => {
+            let wrong = |e: &dyn std::fmt::Display| ConfigError::new(&config.name, format!("{}: {e}", path.display()));
+            let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
+            Some(Profile::parse(&text).map_err(|e| wrong(&e))?)
+        }
+    };
     let mut targets = Vec::new();
     for address in &settings.urls {
         let url = Url::parse(address)
@@ -175,7 +177,13 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
     if targets.is_empty() {
         return Err(ConfigError::new(&config.name, "settings.urls: name at least one thread"));
     }
-    Ok(Box::new(Poll::new(targets, parse, deps)))
+    Ok(match own {
+        Some(profile) => {
+            let profiles = [profile];
+            Box::new(Poll::new(targets, move |o, c| parse_with(o, c, &profiles), deps))
+        }
+        None => Box::new(Poll::new(targets, parse, deps)),
+    })
 }
 
 #[cfg(test)]

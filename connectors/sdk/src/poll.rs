@@ -16,6 +16,9 @@ use crate::{
 /// Pages walked in one fetch, so that a first visit or a long pause does not read a whole site.
 const MAX_PAGES: usize = 20;
 
+/// A parse that may carry settings of its own.
+type PureParse = dyn Fn(&Observation, &ParseContext) -> Parsed + Send + Sync;
+
 /// One address to ask.
 #[derive(Clone)]
 pub struct Target {
@@ -64,7 +67,7 @@ struct State {
 /// The connector.
 pub struct Poll {
     targets: Vec<Target>,
-    parse: fn(&Observation, &ParseContext) -> Parsed,
+    parse: Box<PureParse>,
     http: Http,
     /// Which target is next. Not in the cursor: one target that fails must not hold up the others.
     turn: usize,
@@ -72,8 +75,12 @@ pub struct Poll {
 
 impl Poll {
     /// A connector over `targets`, one a fetch, in turn.
-    pub fn new(targets: Vec<Target>, parse: fn(&Observation, &ParseContext) -> Parsed, deps: &Deps) -> Self {
-        Self { targets, parse, http: deps.http.clone(), turn: 0 }
+    pub fn new(
+        targets: Vec<Target>,
+        parse: impl Fn(&Observation, &ParseContext) -> Parsed + Send + Sync + 'static,
+        deps: &Deps,
+    ) -> Self {
+        Self { targets, parse: Box::new(parse), http: deps.http.clone(), turn: 0 }
     }
 
     async fn walk(&self, target: &Target, state: &mut TargetState) -> Result<Parsed, FetchError> {
