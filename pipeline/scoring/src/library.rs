@@ -30,7 +30,7 @@ pub struct Installed {
     pub licence: String,
     /// Heads (labels), in the order of the outputs.
     pub labels: Vec<Head>,
-    /// Languages with at least one usable head.
+    /// Languages with at least one usable head; for language identification the languages told.
     pub languages: Vec<String>,
     /// Size of all files.
     pub bytes: u64,
@@ -99,12 +99,12 @@ pub fn list(models: &Path) -> Result<Vec<Result<Installed, ScoringError>>, Scori
 fn installed(folder: &Path) -> Result<Installed, ScoringError> {
     let header = Header::read(folder)?;
     let first_hash = || header.files.first().map(|file| file.sha256.clone()).unwrap_or_default();
-    let (labels, languages, sha256) = match header.kind {
-        Kind::Lid => (Vec::new(), Vec::new(), first_hash()),
+    let (labels, sha256) = match header.kind {
+        Kind::Lid => (Vec::new(), first_hash()),
         Kind::Encoder | Kind::Gate => {
             let manifest = Manifest::read(folder)?;
             let version = manifest.version();
-            (manifest.heads, manifest.languages, version)
+            (manifest.heads, version)
         }
     };
     Ok(Installed {
@@ -116,7 +116,7 @@ fn installed(folder: &Path) -> Result<Installed, ScoringError> {
         sha256,
         licence: header.licence,
         labels,
-        languages,
+        languages: header.languages,
     })
 }
 
@@ -215,7 +215,7 @@ fn written(folder: &Path, header: &Header) -> Result<String, ScoringError> {
 fn heads_table(manifest: &Manifest) -> String {
     let mut table =
         "\n| language | head | threshold | says nothing because |\n|---|---|---|---|\n".to_owned();
-    for language in &manifest.languages {
+    for language in &manifest.header.languages {
         for &head in &manifest.heads {
             let calibration = manifest.calibration.get(language).and_then(|heads| heads.get(head));
             let threshold =

@@ -27,6 +27,7 @@ pub enum Kind {
     /// The linear model that sees every post.
     Gate,
     /// Language identification; used by `streife-text`, only listed and verified here.
+    #[serde(rename = "language-identification")]
     Lid,
 }
 
@@ -64,6 +65,26 @@ pub struct ModelFile {
     pub bytes: u64,
 }
 
+/// What is read of a manifest to know what kind it is.
+#[derive(Deserialize)]
+struct OnlyKind {
+    kind: Kind,
+}
+
+/// What is read here of a language model's manifest: one file, described at the top level.
+#[derive(Deserialize)]
+struct LanguageModel {
+    name: String,
+    version: u32,
+    licence: String,
+    #[serde(default)]
+    data: Vec<String>,
+    languages: Vec<String>,
+    file: String,
+    size_bytes: u64,
+    sha256: String,
+}
+
 /// What every manifest says, of whatever kind.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Header {
@@ -83,6 +104,9 @@ pub struct Header {
     /// Whom to name.
     #[serde(default)]
     pub attribution: Vec<String>,
+    /// Languages with scores, or languages told.
+    #[serde(default)]
+    pub languages: Vec<String>,
     /// The files.
     #[serde(default, rename = "file")]
     pub files: Vec<ModelFile>,
@@ -179,8 +203,6 @@ pub struct Manifest {
     pub folder: PathBuf,
     /// Name, version, kind, role, licence, files.
     pub header: Header,
-    /// Languages with at least one usable head.
-    pub languages: Vec<String>,
     /// The heads in the order of the outputs.
     pub heads: Vec<Head>,
     /// How far a golden score may be off.
@@ -209,7 +231,22 @@ impl Header {
     pub fn read(folder: &Path) -> Result<Self, ScoringError> {
         let path = folder.join(MANIFEST_FILE);
         let text = read_text(&path)?;
-        toml::from_str(&text).map_err(|error| broken(&path, &error.to_string()))
+        let wrong = |error: toml::de::Error| broken(&path, &error.to_string());
+        let OnlyKind { kind } = toml::from_str(&text).map_err(wrong)?;
+        if kind != Kind::Lid {
+            return toml::from_str(&text).map_err(wrong);
+        }
+        let model: LanguageModel = toml::from_str(&text).map_err(wrong)?;
+        Ok(Self {
+            name: model.name,
+            version: model.version.to_string(),
+            kind,
+            role: Role::Active,
+            licence: model.licence,
+            attribution: model.data,
+            languages: model.languages,
+            files: vec![ModelFile { name: model.file, sha256: model.sha256, bytes: model.size_bytes }],
+        })
     }
 
     /// The path of a file, checked for size and, if asked for, hash.
@@ -264,9 +301,9 @@ impl Manifest {
                 role: raw.role,
                 licence: raw.licence,
                 attribution: raw.attribution,
+                languages: raw.languages,
                 files: raw.files,
             },
-            languages: raw.languages,
             heads: raw.heads,
             golden_tolerance: raw.golden_tolerance,
             undetermined: raw.undetermined,
@@ -297,7 +334,7 @@ impl Manifest {
         if self.golden.is_empty() {
             return Err("golden: at least one text with its scores is needed".to_owned());
         }
-        for language in &self.languages {
+        for language in &self.header.languages {
             let calibrated = self.calibration.get(language);
             for &head in &self.heads {
                 let calibration = calibrated.and_then(|heads| heads.get(head));
@@ -321,11 +358,13 @@ impl Manifest {
                 return Err(format!("add [pass.{language}]: a gate needs a threshold for each language"));
             }
         }
-        if let Some(language) = self.calibration.keys().find(|language| !self.languages.contains(language)) {
+        if let Some(language) =
+            self.calibration.keys().find(|language| !self.header.languages.contains(language))
+        {
             return Err(format!("calibration.{language}: {language} is not among the languages"));
         }
         if let Some(language) =
-            self.undetermined.scripts.values().find(|language| !self.languages.contains(language))
+            self.undetermined.scripts.values().find(|language| !self.header.languages.contains(language))
         {
             return Err(format!("undetermined: {language} is not among the languages"));
         }
@@ -340,7 +379,7 @@ impl Manifest {
 
     /// The language whose calibration a text gets; nothing when its scores would mean nothing.
     pub fn language_for(&self, language: &Language) -> Option<&str> {
-        if let Some(known) = self.languages.iter().find(|known| **known == language.code) {
+        if let Some(known) = self.header.languages.iter().find(|known| **known == language.code) {
             return Some(known);
         }
         if language.is_undetermined() || language.confidence < self.undetermined.below {

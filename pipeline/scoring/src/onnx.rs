@@ -64,7 +64,7 @@ fn on_cuda(
 ) -> Result<ort::session::builder::SessionBuilder, ScoringError> {
     use ort::ep::{CUDA, ExecutionProvider};
     let failed = |message: String| ScoringError::Device { device: device.to_string(), message };
-    if !CUDA::default().is_available().unwrap_or(false) {
+    if !CUDA::is_available().unwrap_or(false) {
         return Err(failed(format!(
             "this ONNX Runtime was built without CUDA; put the library of the GPU build (onnxruntime-gpu 1.31.1 with libonnxruntime_providers_cuda.so beside it) at {LIBRARY} in the folder of native parts"
         )));

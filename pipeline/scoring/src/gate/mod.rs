@@ -14,8 +14,8 @@ use crate::{ScoringError, golden};
 /// output), then the weights (i8), bucket after bucket. Little endian.
 pub(crate) const WEIGHTS_FILE: &str = "weights.bin";
 const MAGIC: &[u8; 8] = b"STRGATE1";
-/// Outputs of a row in memory, so that a row lies in a quarter of a cache line.
-const ROW: usize = 16;
+/// Heads of a row in memory; a row is one aligned word.
+const ROW: usize = 8;
 const MIN_BITS: u32 = 8;
 const MAX_BITS: u32 = 22;
 
@@ -23,7 +23,10 @@ const MAX_BITS: u32 = 22;
 #[derive(Debug)]
 pub(crate) struct Gate {
     manifest: Manifest,
-    table: Vec<[i8; ROW]>,
+    /// The weights of the heads, bucket after bucket.
+    heads: Vec<[i8; ROW]>,
+    /// The weights of the pass output. Small enough to stay in a near cache.
+    pass: Vec<i8>,
     shift: u32,
     scales: Vec<f32>,
     biases: Vec<f32>,
@@ -38,9 +41,9 @@ impl Gate {
         debug_assert_eq!(manifest.header.kind, Kind::Gate);
         let bytes = manifest.file(WEIGHTS_FILE)?;
         let parsed = parse(&bytes, manifest.heads.len() + 1);
-        let (table, shift, scales, biases) =
-            parsed.map_err(|message| manifest.unsupported(WEIGHTS_FILE, message))?;
-        let gate = Self { manifest, table, shift, scales, biases };
+        let parts = parsed.map_err(|message| manifest.unsupported(WEIGHTS_FILE, message))?;
+        let Parts { heads, pass, shift, scales, biases } = parts;
+        let gate = Self { manifest, heads, pass, shift, scales, biases };
         golden::check(&gate.manifest, usize::MAX, |language, text| {
             Ok(gate.manifest.calibrated(language, &gate.outputs(&streife_text::clean_for_models(text))))
         })?;
@@ -83,25 +86,35 @@ impl Gate {
     /// The raw outputs for a cleaned text: the heads, then the pass output.
     #[expect(clippy::cast_possible_truncation, reason = "the nearest f32 is what is wanted")]
     fn outputs(&self, cleaned: &str) -> Vec<f32> {
-        let mut sums = [0_i32; ROW];
-        let mut number = 0_u32;
+        let mut heads = [0_i32; ROW];
+        let (mut pass, mut number) = (0_i32, 0_u32);
         features::each(cleaned, |hash| {
             number += 1;
-            if let Some(row) = self.table.get((hash >> self.shift) as usize) {
-                for (sum, weight) in sums.iter_mut().zip(row) {
+            let bucket = (hash >> self.shift) as usize;
+            if let (Some(row), Some(weight)) = (self.heads.get(bucket), self.pass.get(bucket)) {
+                for (sum, weight) in heads.iter_mut().zip(row) {
                     *sum += i32::from(*weight);
                 }
+                pass += i32::from(*weight);
             }
         });
         let root = f64::from(number.max(1)).sqrt();
         let scaled = |(sum, (scale, bias)): (&i32, (&f32, &f32))| {
             (f64::from(*sum) * f64::from(*scale) / root + f64::from(*bias)) as f32
         };
-        sums.iter().zip(self.scales.iter().zip(&self.biases)).map(scaled).collect()
+        let sums = heads.iter().take(self.manifest.heads.len()).chain([&pass]);
+        sums.zip(self.scales.iter().zip(&self.biases)).map(scaled).collect()
     }
 }
 
-type Parts = (Vec<[i8; ROW]>, u32, Vec<f32>, Vec<f32>);
+#[derive(Debug)]
+struct Parts {
+    heads: Vec<[i8; ROW]>,
+    pass: Vec<i8>,
+    shift: u32,
+    scales: Vec<f32>,
+    biases: Vec<f32>,
+}
 
 fn parse(bytes: &[u8], outputs: usize) -> Result<Parts, String> {
     let short = || "the file is cut off".to_owned();
@@ -112,9 +125,10 @@ fn parse(bytes: &[u8], outputs: usize) -> Result<Parts, String> {
     if !(MIN_BITS..=MAX_BITS).contains(&bits) {
         return Err(format!("{bits} bucket bits; {MIN_BITS} to {MAX_BITS} are supported"));
     }
-    if stored != outputs || stored > ROW {
+    if stored != outputs || stored > ROW + 1 {
         return Err(format!(
-            "{stored} outputs; the manifest's heads and the pass output are {outputs} (at most {ROW})"
+            "{stored} outputs; the manifest's heads and the pass output are {outputs} (at most {})",
+            ROW + 1
         ));
     }
     let (scales, rest) = rest.split_at_checked(4 * stored).ok_or_else(short)?;
@@ -129,14 +143,16 @@ fn parse(bytes: &[u8], outputs: usize) -> Result<Parts, String> {
     if scales.iter().chain(&biases).any(|value| !value.is_finite()) {
         return Err("a scale or bias is no number".to_owned());
     }
-    let row = |weights: &[u8]| {
+    let mut parts = Parts { heads: Vec::new(), pass: Vec::new(), shift: 64 - bits, scales, biases };
+    for weights in rest.chunks_exact(stored) {
         let mut row = [0; ROW];
-        for (to, from) in row.iter_mut().zip(weights) {
+        for (to, from) in row.iter_mut().zip(&weights[..stored - 1]) {
             *to = from.cast_signed();
         }
-        row
-    };
-    Ok((rest.chunks_exact(stored).map(row).collect(), 64 - bits, scales, biases))
+        parts.heads.push(row);
+        parts.pass.push(weights[stored - 1].cast_signed());
+    }
+    Ok(parts)
 }
 
 #[cfg(test)]
