@@ -5,6 +5,9 @@
 pub(crate) struct Day(i32);
 
 impl Day {
+    /// A day that is not known; every day is 0 days from it.
+    pub(crate) const UNKNOWN: Self = Self(i32::MIN);
+
     /// Reads `YYYY-MM-DD`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '-');
@@ -18,6 +21,9 @@ impl Day {
 
     /// Days from `earlier` to this one.
     pub(crate) fn days_since(self, earlier: Self) -> i64 {
+        if self == Self::UNKNOWN || earlier == Self::UNKNOWN {
+            return 0;
+        }
         i64::from(self.0) - i64::from(earlier.0)
     }
 }

@@ -1,6 +1,16 @@
-//! Watch rules: parse, check, compile, evaluate, explain.
+//! Watch rules: a language that analysts can write, an engine that carries a hundred thousand of them.
+//!
+//! A rule is a YAML envelope round a boolean text ([`syntax`]). [`RuleSet::compile`] reads files, names what is
+//! wrong with line, column and what to write instead, and builds a reverse index over the *witnesses* of the
+//! rules: words of which at least one must stand in every post a rule matches. [`RuleSet::evaluate`] looks a
+//! post's words up there and evaluates only the candidates exactly, so cost follows candidates, not rules.
+//!
+//! No IO, no clock, no threads: files, time and posts are passed in.
 
+mod build;
+mod compile;
 mod date;
+mod evaluate;
 pub mod limits;
 mod post;
 mod problem;
@@ -8,9 +18,11 @@ mod rule;
 mod set;
 mod source;
 pub mod syntax;
+mod trial;
 mod yaml;
 
 pub use post::{ClusterView, PostView};
 pub use problem::{Finding, Problem, Severity, Tongue, Wording};
-pub use rule::{Cost, Expect, Rule, State, Trial};
-pub use set::{Compiled, Evaluation, RuleSet, Scratch, SourceFile};
+pub use rule::{Cost, Expect, ListInfo, Rule, State, Trial};
+pub use set::{Compiled, ENGINE_VERSION, Evaluation, Explanation, RuleSet, Scratch, SourceFile};
+pub use trial::{TestResult, run_tests};

@@ -119,6 +119,21 @@ pub struct Trial {
     pub symbols: Vec<(String, f32)>,
 }
 
+/// A list or bank of a set, without its entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListInfo {
+    /// Name, without `$`.
+    pub name: String,
+    /// Raised with each change.
+    pub version: u32,
+    /// Who keeps it.
+    pub owner: String,
+    /// Day by which a person looks again.
+    pub review_by: String,
+    /// Number of entries.
+    pub entries: usize,
+}
+
 /// A watch rule's envelope. Its meaning lies in the set that compiled it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rule {

@@ -1,8 +1,23 @@
-//! A compiled set of rules.
+//! A compiled set of rules: built once, shared by all workers, swapped by swapping a pointer.
 
-use streife_domain::Hit;
+use std::sync::OnceLock;
 
-use crate::{PostView, Problem, Rule};
+use sha2::{Digest, Sha256};
+use streife_domain::{Hit, Reason};
+use streife_text::{FoldLevel, NORMALISER_VERSION};
+
+use crate::build;
+use crate::compile::Index;
+use crate::compile::plan::{ListPlan, Step};
+use crate::evaluate::{Run, Unit, explain};
+use crate::limits::MAX_SPANS;
+use crate::syntax::Window;
+use crate::syntax::ast::Expr;
+use crate::syntax::parse;
+use crate::{ListInfo, PostView, Problem, Rule, State};
+
+/// Raised whenever the same rules can match differently than before.
+pub const ENGINE_VERSION: u32 = 1;
 
 /// A YAML file with rules, lists and suppressions; several documents are allowed.
 #[derive(Debug, Clone, Copy)]
@@ -35,29 +50,58 @@ pub struct Evaluation {
     pub suppressed: Vec<Hit>,
     /// The outcome of a rule may still change once scores are known.
     pub pending: bool,
+    /// Rules that were looked at exactly; what a post costs follows this, not the number of rules.
+    pub candidates: u32,
 }
 
-/// Buffers that evaluation reuses from post to post. One per thread.
+/// Buffers that evaluation reuses from post to post. One per thread; it fits every set.
 #[derive(Debug, Default)]
-pub struct Scratch {}
+pub struct Scratch {
+    units: Vec<Unit>,
+    stamps: Vec<u32>,
+    stamp: u32,
+    candidates: Vec<u32>,
+}
+
+/// The meaning of one rule.
+#[derive(Debug)]
+pub(crate) struct RulePlan {
+    pub(crate) when: Step,
+    pub(crate) unless: Option<Step>,
+    pub(crate) window: Option<Window>,
+    pub(crate) base: FoldLevel,
+    /// The trees the plans came from; read again at the first hit, since most rules never hit.
+    pub(crate) trees: OnceLock<(Expr, Option<Expr>)>,
+}
+
+/// A suppression ready to run.
+#[derive(Debug)]
+pub(crate) struct SuppressionPlan {
+    pub(crate) rules: Vec<u32>,
+    pub(crate) when: Option<Step>,
+}
 
 /// An immutable set of rules; swapping sets is swapping one pointer.
 #[derive(Debug, Default)]
 pub struct RuleSet {
-    version: String,
-    rules: Vec<Rule>,
+    pub(crate) version: String,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) list_infos: Vec<ListInfo>,
+    pub(crate) plans: Vec<RulePlan>,
+    pub(crate) lists: Vec<ListPlan>,
+    pub(crate) index: Index,
+    pub(crate) suppressions: Vec<SuppressionPlan>,
 }
 
 impl RuleSet {
     /// Compiles files. `today` is `YYYY-MM-DD`. Never fails as a whole.
     pub fn compile(files: &[SourceFile<'_>], today: &str) -> Compiled {
-        let _ = (files, today);
-        Compiled { set: Self::empty(), problems: Vec::new() }
+        build::compile(files, today)
     }
 
     /// No rules.
     pub fn empty() -> Self {
-        Self::default()
+        Self { version: version_of(&[]), ..Self::default() }
     }
 
     /// `rules@` and 12 hex digits over everything that shapes a result.
@@ -70,9 +114,161 @@ impl RuleSet {
         &self.rules
     }
 
-    /// Which rules a post hits.
-    pub fn evaluate(&self, post: &PostView<'_>, scratch: &mut Scratch) -> Evaluation {
-        let _ = (post, scratch);
-        Evaluation::default()
+    /// The lists and banks, sorted by name.
+    pub fn lists(&self) -> &[ListInfo] {
+        &self.list_infos
     }
+
+    /// Position of a rule in [`RuleSet::rules`].
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok()
+    }
+
+    /// The window of a rule, when it has one.
+    pub fn window(&self, id: &str) -> Option<&Window> {
+        self.plans.get(self.position(id)?)?.window.as_ref()
+    }
+
+    /// Bytes held by the reverse index, roughly.
+    pub fn index_bytes(&self) -> usize {
+        self.index.bytes()
+    }
+
+    /// Which rules a post hits. The same post gives the same result, whatever was evaluated before.
+    pub fn evaluate(&self, post: &PostView<'_>, scratch: &mut Scratch) -> Evaluation {
+        let mut evaluation = Evaluation::default();
+        let Scratch { units, stamps, stamp, candidates } = scratch;
+        if stamps.len() < self.rules.len() {
+            stamps.resize(self.rules.len(), 0);
+        }
+        *stamp = stamp.wrapping_add(1);
+        if *stamp == 0 {
+            stamps.fill(0);
+            *stamp = 1;
+        }
+        candidates.clear();
+        let mut run = Run::new(post, &self.lists, units);
+        self.index.candidates(&mut run, &mut |rule| {
+            if let Some(seen) = stamps.get_mut(rule as usize)
+                && *seen != *stamp
+            {
+                *seen = *stamp;
+                candidates.push(rule);
+            }
+        });
+        candidates.sort_unstable();
+        evaluation.candidates = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+        for rule in candidates.iter() {
+            let Some((rule_at, plan)) = self.plans.get(*rule as usize).map(|plan| (*rule as usize, plan))
+            else {
+                continue;
+            };
+            let truth = holds(&mut run, plan);
+            evaluation.pending |= !truth.settled;
+            if truth.now {
+                self.file(rule_at, plan, &mut run, &mut evaluation);
+            }
+        }
+        evaluation
+    }
+
+    fn file(&self, at: usize, plan: &RulePlan, run: &mut Run<'_, '_>, evaluation: &mut Evaluation) {
+        let hit = self.hit(at, plan, run);
+        let suppressed = self.suppressions.iter().any(|suppression| {
+            suppression.rules.contains(&(at as u32))
+                && suppression.when.as_ref().is_none_or(|when| run.holds(when, FoldLevel::Std).now)
+        });
+        match self.rules[at].state {
+            _ if suppressed => evaluation.suppressed.push(hit),
+            _ if plan.window.is_some() => evaluation.windowed.push(hit),
+            State::Live => evaluation.hits.push(hit),
+            _ => evaluation.shadow.push(hit),
+        }
+    }
+
+    fn hit(&self, at: usize, plan: &RulePlan, run: &mut Run<'_, '_>) -> Hit {
+        let mut spans = Vec::new();
+        let because = self.reasons(at, plan, run, &mut spans);
+        spans.sort_unstable();
+        spans.dedup();
+        spans.truncate(MAX_SPANS);
+        let rule = &self.rules[at];
+        Hit { rule: rule.id.clone(), version: rule.version, spans, because }
+    }
+
+    fn reasons(
+        &self,
+        at: usize,
+        plan: &RulePlan,
+        run: &mut Run<'_, '_>,
+        spans: &mut Vec<streife_domain::Span>,
+    ) -> Vec<Reason> {
+        let rule = &self.rules[at];
+        let (when, unless) = plan
+            .trees
+            .get_or_init(|| (parse(&rule.when).expr, plan.unless.as_ref().map(|_| parse(&rule.unless).expr)));
+        let mut because = vec![explain(run, &plan.when, when, plan.base, true, spans)];
+        if let (Some(step), Some(expr)) = (&plan.unless, unless) {
+            let mut reason = explain(run, step, expr, plan.base, false, &mut Vec::new());
+            reason.part.insert_str(0, "unless ");
+            because.push(reason);
+        }
+        because
+    }
+
+    /// Does the rule at `position` match, whatever its state, without index, window and suppressions? This is
+    /// the evaluator that history uses.
+    pub fn matches(&self, position: usize, post: &PostView<'_>, scratch: &mut Scratch) -> bool {
+        self.plans
+            .get(position)
+            .is_some_and(|plan| holds(&mut Run::new(post, &self.lists, &mut scratch.units), plan).now)
+    }
+
+    /// Why the rule with this id matches a post or not; `None` when there is no such rule.
+    pub fn explain(&self, id: &str, post: &PostView<'_>, scratch: &mut Scratch) -> Option<Explanation> {
+        let at = self.position(id)?;
+        let plan = self.plans.get(at)?;
+        let mut run = Run::new(post, &self.lists, &mut scratch.units);
+        let truth = holds(&mut run, plan);
+        let hit = self.hit(at, plan, &mut run);
+        let spans = if truth.now { hit.spans } else { Vec::new() };
+        Some(Explanation { holds: truth.now, pending: !truth.settled, spans, because: hit.because })
+    }
+}
+
+/// Why a rule matches a post or not.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Explanation {
+    /// Does it match?
+    pub holds: bool,
+    /// May that change once scores are known?
+    pub pending: bool,
+    /// The places that made it match.
+    pub spans: Vec<streife_domain::Span>,
+    /// The tree of its parts: `when`, then `unless` if there is one.
+    pub because: Vec<Reason>,
+}
+
+fn holds(run: &mut Run<'_, '_>, plan: &RulePlan) -> crate::evaluate::Truth {
+    let when = run.holds(&plan.when, plan.base);
+    let Some(unless) = &plan.unless else { return when };
+    if !when.now && when.settled {
+        return when;
+    }
+    let unless = run.holds(unless, plan.base);
+    if unless.now && unless.settled {
+        return crate::evaluate::Truth { now: false, settled: true };
+    }
+    crate::evaluate::Truth { now: when.now && !unless.now, settled: when.settled && unless.settled }
+}
+
+/// `rules@` and the first 12 hex digits over the parts and the versions of engine and folding.
+pub(crate) fn version_of(parts: &[String]) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(format!("engine {ENGINE_VERSION} normaliser {NORMALISER_VERSION}\n"));
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    format!("rules@{}", hex::encode(&hasher.finalize()[..6]))
 }

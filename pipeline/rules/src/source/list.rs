@@ -18,7 +18,6 @@ const FIELDS: [&str; 11] =
 pub(crate) struct ListTerm {
     pub(crate) written: String,
     pub(crate) pattern: Pattern,
-    pub(crate) start: usize,
 }
 
 /// A list or a bank.
@@ -130,7 +129,7 @@ fn read_terms(fields: &mut Fields<'_, '_, '_>, items: &[Node]) -> Vec<ListTerm> 
                         ),
                     );
                 }
-                terms.push(ListTerm { written: text.to_owned(), pattern, start: entry.start });
+                terms.push(ListTerm { written: text.to_owned(), pattern });
             }
             Err(finding) => {
                 let problem = place(&fields.file, &fields.name, entry, &finding.as_warning());

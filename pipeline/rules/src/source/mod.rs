@@ -9,8 +9,8 @@ mod suppression;
 
 use std::collections::BTreeMap;
 
-pub(crate) use expression::Expression;
-pub(crate) use list::{List, ListTerm};
+pub(crate) use expression::{Expression, place};
+pub(crate) use list::List;
 pub(crate) use suppression::Suppression;
 
 use crate::date::Day;

@@ -238,7 +238,7 @@ impl Lexer<'_> {
     fn bare(&mut self) {
         let start = self.at;
         let after_key = match self.tokens.last() {
-            Some(Spanned { token: Token::Key(key), end, .. }) => {
+            Some(Spanned { token: Token::Key(key), end, .. }) if !self.rest().starts_with("raw:") => {
                 *end == start && WHOLE_VALUE_KEYS.contains(&key.as_str())
             }
             _ => false,

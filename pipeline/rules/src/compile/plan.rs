@@ -1,0 +1,93 @@
+//! An expression ready to run: folded, hashed, with lists resolved. It has the shape of the tree it came from,
+//! so that an explanation can walk both.
+
+use regex::Regex;
+use streife_domain::Head;
+use streife_text::FoldLevel;
+
+use crate::compile::table::Table;
+use crate::syntax::ast::{Compare, Field, Nearness, Presence, Quantity, ScopeKey};
+
+/// A part of a plan.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Or(Vec<Step>),
+    And(Vec<Step>),
+    Not(Box<Step>),
+    Pair { near: Nearness, left: Box<Step>, right: Box<Step> },
+    Find(Find),
+    Scope(ScopeKey, Vec<String>),
+    Hash { bank: Vec<[u8; 32]>, at_most: u32 },
+    Symbol { name: String, at_least: f64 },
+    Label(Head),
+    Number { quantity: Quantity, default: Option<f64>, compare: Compare, value: f64 },
+    Exists(Presence),
+}
+
+/// Something looked for in text.
+#[derive(Debug)]
+pub(crate) struct Find {
+    /// `None`: text, text in pictures, text in sound.
+    pub(crate) field: Option<Field>,
+    pub(crate) level: FoldLevel,
+    pub(crate) what: What,
+}
+
+/// What is looked for, folded.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    Words(Phrase),
+    Prefix(Box<str>),
+    Suffix(Box<str>),
+    Infix(Box<str>),
+    Fuzzy(Box<str>),
+    Regex(Box<Regex>),
+    /// Index into [`Plans::lists`].
+    List(u32),
+}
+
+/// Words in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Phrase {
+    /// The folded words with one space between.
+    pub(crate) text: Box<str>,
+    pub(crate) hashes: Box<[u64]>,
+}
+
+/// A list folded to one level.
+#[derive(Debug)]
+pub(crate) struct ListPlan {
+    pub(crate) entries: Vec<What>,
+    /// Finds the entries that may occur; entries without a witness are in `always`.
+    pub(crate) table: Table,
+    pub(crate) always: Vec<u32>,
+    /// The entries as names, for fields that are compared as a whole.
+    pub(crate) names: rustc_hash::FxHashSet<Box<str>>,
+}
+
+/// The hash of a folded word.
+pub(crate) fn hash_word(word: &[u8]) -> u64 {
+    const K: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut hash = (word.len() as u64).wrapping_mul(K);
+    let mut chunks = word.chunks_exact(8);
+    for chunk in chunks.by_ref() {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(chunk);
+        hash = mix(hash ^ u64::from_le_bytes(bytes));
+    }
+    let rest = chunks.remainder();
+    let mut bytes = [0; 8];
+    bytes[..rest.len()].copy_from_slice(rest);
+    mix(hash ^ u64::from_le_bytes(bytes))
+}
+
+/// Mixes all bits of `x` (multiply and fold).
+pub(crate) fn mix(x: u64) -> u64 {
+    let product = u128::from(x ^ 0xa076_1d64_78bd_642f) * u128::from(0xe703_7ed1_a0b4_28db_u64);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// The hash of two neighbouring words.
+pub(crate) fn hash_pair(first: u64, second: u64) -> u64 {
+    mix(first.rotate_left(23) ^ second)
+}

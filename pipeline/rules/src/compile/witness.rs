@@ -1,0 +1,107 @@
+//! A rule's witness: leaves of which at least one must be in every post that the rule matches. Without one, the
+//! rule would have to be tried on every post, so it is refused.
+
+use crate::Cost;
+use crate::compile::plan::{ListPlan, Step, What};
+use crate::limits::MIN_WITNESS_LITERAL;
+use crate::syntax::ast::{Compare, Quantity, ScopeKey};
+
+/// Smallest cluster that says anything about a post.
+const MIN_CLUSTER_WITNESS: f64 = 3.0;
+/// Lists longer than this are medium at least.
+const LONG_LIST: usize = 5_000;
+
+/// Words so common that they say nothing; by our own judgement, folded.
+const COMMON: &str = " aber alle als also am an auch auf aus bei bin bis da das dass dem den der des dich die dir doch du ein eine einen einer er es fuer haben hat ich ihr im in ist ja jetzt kann kein keine man mehr mein mich mir mit muss nach nicht noch nur oder schon sehr sein sich sie sind so um und uns unter vom von vor war was wenn wer wie wir wird wo zu zum zur a all and are as at be but by can do for from has have he her his how if in is it just like me my no not of on one or our out she so that the their there they this to up us was we what when who will with you your ve bir bu da de ne mi ama gibi daha cok من في على ما لا هذا هذه الى ان ";
+
+/// The leaves that stand for `step`, with their cost; `None` when a post may match without any of them.
+pub(crate) fn cover<'p>(step: &'p Step, lists: &[ListPlan]) -> Option<(Cost, Vec<&'p Step>)> {
+    match step {
+        Step::Or(parts) => {
+            let mut all = (Cost::Narrow, Vec::new());
+            for part in parts {
+                let (cost, leaves) = cover(part, lists)?;
+                all.0 = all.0.max(cost);
+                all.1.extend(leaves);
+            }
+            (!all.1.is_empty()).then_some(all)
+        }
+        // The cheapest part; of equal ones that with the fewest leaves.
+        Step::And(parts) => parts
+            .iter()
+            .filter_map(|part| cover(part, lists))
+            .min_by_key(|(cost, leaves)| (*cost, leaves.len())),
+        Step::Pair { left, right, .. } => {
+            let parts = [left, right].into_iter().filter_map(|part| cover(part, lists));
+            parts.min_by_key(|(cost, leaves)| (*cost, leaves.len()))
+        }
+        Step::Not(part) => match &**part {
+            Step::Not(inner) => cover(inner, lists),
+            _ => None,
+        },
+        leaf => leaf_cost(leaf, lists).map(|cost| (cost, vec![leaf])),
+    }
+}
+
+/// What a leaf costs as a witness; `None` when it is none.
+fn leaf_cost(leaf: &Step, lists: &[ListPlan]) -> Option<Cost> {
+    match leaf {
+        Step::Find(find) => match find.field {
+            Some(crate::syntax::ast::Field::Domain | crate::syntax::ast::Field::Mention) => {
+                matches!(find.what, What::Words(_) | What::List(_)).then_some(Cost::Narrow)
+            }
+            Some(crate::syntax::ast::Field::Tag | crate::syntax::ast::Field::Url) => {
+                what_cost(&find.what, lists).map(|_| Cost::Narrow)
+            }
+            _ => what_cost(&find.what, lists),
+        },
+        Step::Scope(ScopeKey::Source | ScopeKey::ReplyTo, _) => Some(Cost::Medium),
+        Step::Hash { .. } => Some(Cost::Narrow),
+        Step::Symbol { .. } => Some(Cost::Medium),
+        Step::Number { quantity, default: None, compare: Compare::AtLeast | Compare::Over, value } => {
+            match quantity {
+                Quantity::Score(_) => None,
+                _ => (*value >= MIN_CLUSTER_WITNESS).then_some(Cost::Medium),
+            }
+        }
+        _ => None,
+    }
+}
+
+fn what_cost(what: &What, lists: &[ListPlan]) -> Option<Cost> {
+    let by_length = |length: usize, narrow: usize, medium: usize| match length {
+        l if l < MIN_WITNESS_LITERAL => None,
+        l if l >= narrow => Some(Cost::Narrow),
+        l if l >= medium => Some(Cost::Medium),
+        _ => Some(Cost::Broad),
+    };
+    let length = |text: &str| text.chars().count();
+    match what {
+        What::Words(phrase) => Some(match (phrase.hashes.len(), is_common(&phrase.text)) {
+            (1, true) => Cost::Broad,
+            (1, false) if length(&phrase.text) <= 3 && phrase.text.is_ascii() => Cost::Medium,
+            (1, false) => Cost::Narrow,
+            _ if phrase.text.split(' ').all(is_common) => Cost::Medium,
+            _ => Cost::Narrow,
+        }),
+        What::Prefix(literal) | What::Suffix(literal) => by_length(length(literal), 6, 4),
+        What::Infix(literal) => by_length(length(literal), 7, 5),
+        What::Fuzzy(word) => by_length(length(word), 8, 5),
+        What::Regex(_) => None,
+        What::List(id) => {
+            let list = lists.get(*id as usize)?;
+            let mut cost = if list.entries.len() > LONG_LIST { Cost::Medium } else { Cost::Narrow };
+            for entry in &list.entries {
+                cost = cost.max(what_cost(entry, lists)?);
+            }
+            (!list.entries.is_empty()).then_some(cost)
+        }
+    }
+}
+
+fn is_common(word: &str) -> bool {
+    COMMON.match_indices(word).any(|(at, _)| {
+        let bytes = COMMON.as_bytes();
+        at > 0 && bytes.get(at - 1) == Some(&b' ') && bytes.get(at + word.len()) == Some(&b' ')
+    })
+}
