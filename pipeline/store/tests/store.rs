@@ -372,6 +372,12 @@ async fn an_erased_post_is_nowhere_and_does_not_come_back() {
         store.erase(&Erasure::Source("test-source".to_owned()), "source", now.plus_secs(60)).await.unwrap();
     assert_eq!(proof.posts, 9);
     assert_eq!(raw_count(&client, "recent_posts").await, 0);
+
+    // On disk too.
+    let masked = "SELECT count() FROM system.parts WHERE database = currentDatabase() AND active AND has_lightweight_delete";
+    assert!(client.query(masked).fetch_one::<u64>().await.unwrap() > 0);
+    store.purge_erased().await.unwrap();
+    assert_eq!(client.query(masked).fetch_one::<u64>().await.unwrap(), 0);
 }
 
 #[tokio::test]
