@@ -240,3 +240,70 @@ async fn a_record_of_twelve_megabytes_passes() {
     let mut subscription = log.subscribe("g", &["t"]).await.unwrap();
     assert_eq!(read(subscription.as_mut(), 2).await.len(), 2);
 }
+
+/// The largest file below `folder`, once it holds several megabytes: a table of records.
+fn table(folder: &Path) -> Option<PathBuf> {
+    let mut folders = vec![folder.join("database/keyspaces")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push((entry.metadata().unwrap().len(), entry.path()));
+            }
+        }
+    }
+    files.into_iter().max().filter(|(size, _)| *size > 5_000_000).map(|(_, path)| path)
+}
+
+#[tokio::test]
+async fn damage_in_a_table_is_told_when_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = EmbeddedLog::open(folder.path(), clock()).unwrap();
+    log.ensure_topics(&[topic(Retention::Hours(1))]).await.unwrap();
+    for _ in 0..40 {
+        let value = || std::iter::repeat_with(rand::random).take(100_000).collect::<Vec<u8>>().into();
+        let records = (0..10).map(|_| Record { value: value(), ..Record::default() }).collect();
+        log.append("t", records).await.unwrap();
+    }
+    let mut waited = 0;
+    while table(folder.path()).is_none() {
+        assert!(waited < 300, "no table was written");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        waited += 1;
+    }
+    drop(log);
+    let path = table(folder.path()).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    let log = EmbeddedLog::open(folder.path(), clock()).unwrap();
+    let error = log.read_all("t", &mut |_| {}).await.unwrap_err();
+    assert!(matches!(&error, LogError::Corrupt(m) if m.contains("t/")), "{error}");
+}
+
+async fn the_unaware_commit_nothing_they_lost(log: &dyn EventLog) {
+    log.ensure_topics(&[topic(Retention::Hours(1))]).await.unwrap();
+    log.append("t", records(40)).await.unwrap();
+    let mut first = log.subscribe("g", &["t"]).await.unwrap();
+    let done = read(first.as_mut(), 40).await;
+    // The second takes one partition; the first has not asked since.
+    let second = log.subscribe("g", &["t"]).await.unwrap();
+    first.commit(&done).await.unwrap();
+    let committed = log.committed("g", "t").await.unwrap();
+    assert_eq!(committed.iter().flatten().count(), 1, "only what is still its own: {committed:?}");
+    // Back again, but in a new tenure that the first has not heard of either.
+    drop(second);
+    first.commit(&done).await.unwrap();
+    assert_eq!(log.committed("g", "t").await.unwrap(), committed);
+}
+
+#[tokio::test]
+async fn a_member_that_has_not_heard_of_its_loss_commits_nothing_it_lost() {
+    the_unaware_commit_nothing_they_lost(&MemoryLog::new()).await;
+    let folder = tempfile::tempdir().unwrap();
+    the_unaware_commit_nothing_they_lost(&EmbeddedLog::open(folder.path(), clock()).unwrap()).await;
+}
