@@ -91,7 +91,7 @@ fn act(out: &mut Vec<Block>, input: &ReferralInput) {
     heading(out, "1  Tat");
     field(out, Fact, "Tatzeit", act.at.map_or_else(|| "unbekannt".to_owned(), moment));
     field(out, Fact, "Tatort", act.place.as_str());
-    field(out, Assessment, "Tatvorwurf", act.accusation.as_str());
+    field(out, Assessment, "Tatvorwurf (Bewertung)", act.accusation.as_str());
     field(out, Fact, "Beschuldigte Person", parties(&act.accused, "Unbekannt"));
     field(out, Fact, "Geschädigte", parties(&act.injured, "Unbekannt"));
     let complaint = &input.complaint;
@@ -105,7 +105,7 @@ fn act(out: &mut Vec<Block>, input: &ReferralInput) {
     if !complaint.entitled.is_empty() {
         said.push_str(&format!("; antragsberechtigt: {}", complaint.entitled));
     }
-    field(out, Assessment, "Strafantrag", said);
+    field(out, Assessment, "Strafantrag (Bewertung)", said);
 }
 
 fn parties(parties: &[Party], none: &str) -> String {
@@ -181,11 +181,13 @@ fn post(out: &mut Vec<Block>, item: &CapturedItem, with_account: bool) {
     }
     if with_account {
         let account = &item.account;
-        let name = format!(
-            "{} (@{}), unveränderliche Kennung {}",
-            account.display_name, account.handle, account.native_id
+        field(
+            out,
+            Fact,
+            "Konto",
+            format!("@{}, unveränderliche Kennung {}", account.handle, account.native_id),
         );
-        field(out, Fact, "Konto", name);
+        field(out, Fact, "Anzeigename", known(&account.display_name));
         field(out, Fact, "Profil", known(&account.profile_url));
         if let Some(at) = account.created_at {
             field(out, Fact, "Konto angelegt", moment(at));
@@ -277,7 +279,12 @@ fn found(out: &mut Vec<Block>, input: &ReferralInput) {
         );
         field(out, Assessment, "Bewertung durch Maschine", said);
     }
-    field(out, Assessment, "Entscheidung", format!("{} ({})", why.decision, moment(why.decided_at)));
+    field(
+        out,
+        Assessment,
+        "Entscheidung (Bewertung)",
+        format!("{} ({})", why.decision, moment(why.decided_at)),
+    );
     let legal = format!("{}; Prüftermin {}", input.legal.legal_basis, input.legal.review_by);
     field(out, Fact, "Rechtsgrundlage", legal);
     field(out, Fact, "Aufbewahrung prüfen bis", input.retention_until.as_str());

@@ -71,11 +71,11 @@ struct Composer<'a> {
 }
 
 /// Lays the blocks out over as many pages as they need.
-pub(super) fn lay_out(blocks: Vec<Block>, fonts: &Fonts, missing: &mut BTreeSet<String>) -> Document {
+pub(super) fn lay_out(blocks: &[Block], fonts: &Fonts, missing: &mut BTreeSet<String>) -> Document {
     let document = Document { pages: Vec::new(), roles: Vec::new() };
     let mut composer = Composer { fonts, missing, document, page: Page::default(), y: TOP };
     for block in blocks {
-        composer.block(&block);
+        composer.block(block);
     }
     composer.turn_page();
     composer.document

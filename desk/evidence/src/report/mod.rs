@@ -11,11 +11,13 @@ mod layout;
 mod letter;
 mod shape;
 
+use std::collections::BTreeSet;
+
 use streife_domain::Timestamp;
 
 use crate::input::ReferralInput;
 use crate::record::Evidence;
-use blocks::Frame;
+use blocks::{Block, Frame, Style};
 
 pub use letter::Letter;
 
@@ -29,6 +31,9 @@ pub enum ReportError {
     #[error("the document would not be PDF/A: {0}")]
     Pdf(String),
 }
+
+/// Most characters named in the note on missing ones.
+const MAX_LISTED: usize = 60;
 
 /// A drawn document.
 #[derive(Debug)]
@@ -77,12 +82,31 @@ fn banner(input: &ReferralInput) -> Option<String> {
     input.head.demonstration.then(|| "DEMONSTRATION: erfundener Inhalt, kein Vorgang".to_owned())
 }
 
-fn render(frame: &Frame, blocks: Vec<blocks::Block>) -> Result<Drawn, ReportError> {
+fn render(frame: &Frame, mut blocks: Vec<Block>) -> Result<Drawn, ReportError> {
     let fonts = fonts::Fonts::load()?;
-    let mut missing = std::collections::BTreeSet::new();
-    let document = layout::lay_out(blocks, &fonts, &mut missing);
+    let mut missing = BTreeSet::new();
+    let mut document = layout::lay_out(&blocks, &fonts, &mut missing);
+    if !missing.is_empty() {
+        blocks.push(missing_note(&missing));
+        document = layout::lay_out(&blocks, &fonts, &mut missing);
+    }
     let pdf = draw::draw(frame, &document, &fonts)?;
     Ok(Drawn { pdf, missing_glyphs: missing.into_iter().collect() })
+}
+
+/// Tells the reader what was printed as a number and where the characters themselves are.
+fn missing_note(missing: &BTreeSet<String>) -> Block {
+    let listed: Vec<&str> = missing.iter().take(MAX_LISTED).map(String::as_str).collect();
+    let more = if missing.len() > MAX_LISTED { " und weitere" } else { "" };
+    Block::text(
+        Style::Small,
+        format!(
+            "Für {} Zeichen war keine Schrift vorhanden; sie sind als [U+Nummer] gedruckt und stehen im Wortlaut in \
+             text.txt der Sicherung: {}{more}.",
+            missing.len(),
+            listed.join(" ")
+        ),
+    )
 }
 
 #[cfg(test)]
