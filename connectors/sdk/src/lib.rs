@@ -12,6 +12,8 @@
 //! `conformance` (feature `test-support`).
 
 mod config;
+#[cfg(feature = "test-support")]
+pub mod conformance;
 mod connector;
 pub mod dates;
 mod driver;
@@ -26,6 +28,8 @@ mod parsed;
 pub mod poll;
 pub mod recorded;
 mod seen;
+#[cfg(feature = "test-support")]
+pub mod testing;
 pub mod ws;
 
 pub use config::{ConfigError, LegalGate, Secret, SecretSource, SourceConfig, settings};
