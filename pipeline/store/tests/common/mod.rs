@@ -86,8 +86,8 @@ impl Drop for EngineProcess {
 #[ignore = "started by the other tests as a process of its own"]
 fn engine_process() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let own = tempfile::tempdir().unwrap();
-    let folder = if folder.is_empty() { own.path().to_owned() } else { PathBuf::from(folder) };
+    let own = folder.is_empty().then(|| tempfile::tempdir().unwrap());
+    let folder = own.as_ref().map_or_else(|| PathBuf::from(&folder), |own| own.path().to_owned());
     let mut config = EngineConfig::new(library().unwrap(), folder, user());
     config.connections = 4;
     let audit = std::sync::Mutex::new(std::fs::File::create(config.data_dir.join(AUDIT)).unwrap());
