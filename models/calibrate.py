@@ -2,7 +2,7 @@
 
     python calibrate.py --data DATA --logits logits.npz --encoder models/encoder
 
-Writes the generated part of the manifest (below the marker) and figures.json for the card. For each head and language with
+Writes the generated part of the manifest (below the marker) and figures.md, a part of the card. For each head and language with
 enough positives: a Platt scale (probability = sigmoid(scale * logit + shift)) and a threshold; any other pair is listed as
 unusable with the reason, and then says nothing. Figures are cross-fitted: each row is judged by a calibration that did not
 see it. Rows never used for training only (see data.py).
@@ -187,6 +187,18 @@ def golden_toml(golden):
     return lines
 
 
+def table(columns, rows):
+    """Rows (dicts) as a Markdown table."""
+    cell = lambda value: {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell(row[column])) for column in columns) + " |" for row in rows]) + "\n"
+
+
+def heads_table(rows):
+    columns = ["language", "head", "usable", "n", "positives", "macro_f1", "interval", "average_precision", "auc", "precision_at_recall_0.5", "precision_at_recall_0.8", "ece"]
+    return "## Figures on dev rows\n\nCross-fitted; `interval`: bootstrap, 95 %, of macro-F1; `ece`: 10 bins.\n\n" + table(columns, rows)
+
+
 def write_generated(manifest, top, tables):
     """Replaces the generated part: keys of the top level go above the first table of the hand-written part."""
     text = Path(manifest).read_text(encoding="utf8")
@@ -217,10 +229,8 @@ def main():
     golden = [(language, text, calibrated(usable, language, encoder.logits(data.clean(text)))) for language, text in GOLDEN]
     tables = calibration_toml(languages, usable, unusable)
     write_generated(Path(arguments.encoder) / "manifest.toml", tables[:1], tables[1:] + golden_toml(golden))
-    table = [{"language": key[0], "head": key[1], "usable": key in usable, **value} for key, value in measured.items()]
-    (Path(arguments.encoder) / "figures.json").write_text(json.dumps(table, indent=1) + "\n", encoding="utf8")
-    for row in table:
-        print(row)
+    rows = [{"language": key[0], "head": key[1], "usable": key in usable, **value} for key, value in measured.items()]
+    (Path(arguments.encoder) / "figures.md").write_text(heads_table(rows), encoding="utf8")
 
 
 if __name__ == "__main__":

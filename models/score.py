@@ -1,9 +1,9 @@
 """Runs the encoder over the research data and keeps logits only: the input of calibration and of the gate's recall tuning.
 
-    python score.py --data DATA --encoder models/encoder --out logits.npz [--texts 40000]
+    python score.py --data DATA --encoder models/encoder --out logits.npz [--texts 60000] [--languages de,en,ar,tr]
 
 One text at its exact length per run, as the product does. Dev rows come first, then unlabelled news, then a seeded sample
-of the rest, so that a short run is useful too. The file holds hashes of texts, never texts.
+of the rest, so that a short run is useful too. Texts that the file knows already are skipped: a run can be continued. The file holds hashes of texts, never texts.
 """
 import argparse
 import hashlib
@@ -43,14 +43,15 @@ class Encoder:
         return self.session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0]
 
 
-def work(root, limit):
+def work(root, languages):
     """Rows in the order of their use."""
-    rows = data.labelled(root)
+    rows = [row for row in data.labelled(root) if row.language in languages]
     random = np.random.default_rng(SEED)
     dev = [row for row in rows if row.dev]
     train = [row for row in rows if not row.dev]
     train = [train[i] for i in random.permutation(len(train))]
-    return (dev + data.news(root) + train)[:limit]
+    news = [row for row in data.news(root) if row.language in languages]
+    return dev + news + train
 
 
 def main():
@@ -58,10 +59,16 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--encoder", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--texts", type=int, default=40_000)
+    parser.add_argument("--texts", type=int, default=60_000, help="how many texts to add")
+    parser.add_argument("--languages", default="de,en,ar,tr,pt,fr")
     arguments = parser.parse_args()
-    encoder, rows = Encoder(arguments.encoder), work(arguments.data, arguments.texts)
     names, logits, started = [], [], time.process_time()
+    if os.path.exists(arguments.out):
+        stored = np.load(arguments.out)
+        names, logits = stored["keys"].tolist(), list(stored["logits"])
+    known = set(names)
+    rows = [row for row in work(arguments.data, arguments.languages.split(",")) if key(row.text) not in known]
+    encoder, rows = Encoder(arguments.encoder), rows[: arguments.texts]
 
     def save():
         partial = arguments.out + ".partial.npz"

@@ -6,7 +6,7 @@ Eight outputs are the heads, each trained on the rows that its sets label. The n
 how much the encoder would be over (or under) the threshold of its most decided head, from the encoder's own answers (logits.npz
 of score.py) over labelled rows and news sentences. Ranking by this margin passed fewer posts at equal recall than a classifier
 of flagged and unflagged. The threshold is set so that 98 % of the dev posts flagged by the encoder pass.
-Writes weights.bin, features.golden.json, figures.json and the generated part of manifest.toml. Seeded, one thread, minutes.
+Writes weights.bin, features.golden.json, figures.md (a part of the card) and the generated part of manifest.toml. Seeded, one thread, minutes.
 """
 import argparse
 import hashlib
@@ -206,7 +206,9 @@ def main():
         golden.append((language, text, calibrate.calibrated(gate_usable, language, raw_out)))
     vectors = [{"text": text, "buckets": bucket_list(text)} for text in GOLDEN_FEATURES]
     (gate / "features.golden.json").write_text(json.dumps(vectors, ensure_ascii=False) + "\n", encoding="utf8")
-    (gate / "figures.json").write_text(json.dumps({"heads": measured, "pass": passing}, indent=1) + "\n", encoding="utf8")
+    columns = list(passing[0])
+    text = "## What passes\n\n" + calibrate.table(columns, passing) + "\n" + calibrate.heads_table(measured)
+    (gate / "figures.md").write_text(text, encoding="utf8")
     tables = calibrate.calibration_toml(languages, gate_usable, unusable)
     weights_file = (gate / "weights.bin").read_bytes()
     lines += ["[[file]]", 'name = "weights.bin"', f'sha256 = "{hashlib.sha256(weights_file).hexdigest()}"', f"bytes = {len(weights_file)}", ""]

@@ -132,7 +132,7 @@ pub fn eval(
                 let positive = decision == 1;
                 match scores.get(head) {
                     Some(&score) => {
-                        group.cases.push(Case { score, labelled: labels.contains(&head), positive })
+                        group.cases.push(Case { score, labelled: labels.contains(&head), positive });
                     }
                     None => {
                         group.silent += 1;

@@ -10,8 +10,8 @@ use crate::gate::Gate;
 use crate::manifest::{Header, Kind, MANIFEST_FILE, Manifest, Role};
 use crate::{OpenOptions, ScoringError};
 
-/// A card written beside the manifest; shown above the figures.
-pub(crate) const CARD_FILE: &str = "card.md";
+/// What people wrote about the model, and what its recipe measured.
+const CARD_FILES: [&str; 2] = ["card.md", "figures.md"];
 
 /// One installed model, a line of `streife models list`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -167,7 +167,7 @@ fn golden(folder: &Path, kind: Kind, options: &OpenOptions<'_>) -> Result<String
     Ok(format!("{number} texts give the scores of the release"))
 }
 
-/// The card of a model as Markdown: facts from the manifest, then the hand-written card beside it.
+/// The card of a model as Markdown: facts from the manifest, what people wrote, what the recipe measured.
 ///
 /// # Errors
 /// [`ScoringError::Manifest`] when no model has this name, or its manifest is broken.
@@ -204,10 +204,12 @@ fn written(folder: &Path, header: &Header) -> Result<String, ScoringError> {
     if header.kind != Kind::Lid {
         card += &heads_table(&Manifest::read(folder)?);
     }
-    let path = folder.join(CARD_FILE);
-    if path.is_file() {
-        card += "\n";
-        card += &std::fs::read_to_string(&path).map_err(|source| ScoringError::Read { path, source })?;
+    for file in CARD_FILES {
+        let path = folder.join(file);
+        if path.is_file() {
+            card.push('\n');
+            card += &std::fs::read_to_string(&path).map_err(|source| ScoringError::Read { path, source })?;
+        }
     }
     Ok(card)
 }

@@ -1,7 +1,5 @@
 //! What is said when ONNX Runtime is not there. A process keeps the first library it loads, so this test has a process of its own.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 use std::path::Path;
 
 use streife_scoring::{Device, Models, OpenOptions};
