@@ -1,5 +1,7 @@
 //! The cascade with the models of this repository: answers, doubt, files that are not what they should be.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use fasttext::FastText;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::linear::Linear;
+use super::second::Second;
 
 /// Largest file read; the linear model has 2 MB, lid.176.ftz one.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -84,7 +84,7 @@ struct Pinned {
 /// The models that were opened, and the hashes of their files.
 pub(super) struct Opened {
     pub(super) linear: Linear,
-    pub(super) fasttext: Option<FastText>,
+    pub(super) fasttext: Option<Second>,
     pub(super) hashes: Vec<String>,
 }
 
@@ -112,10 +112,8 @@ pub(super) fn open(linear: &Path, fasttext: Option<&Path>) -> Result<Opened, Lan
             let content = read(path)?;
             check_hash(path, &content, &manifest.fasttext.sha256)?;
             hashes.push(manifest.fasttext.sha256);
-            let model = FastText::load(&mut content.as_slice()).map_err(|error| LanguageError::Format {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            })?;
+            let model = Second::parse(&content)
+                .map_err(|reason| LanguageError::Format { path: path.to_owned(), reason })?;
             Some(model)
         }
     };

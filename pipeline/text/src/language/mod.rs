@@ -20,10 +20,10 @@ mod files;
 mod letters;
 mod linear;
 mod script;
+mod second;
 
 use std::path::Path;
 
-use fasttext::FastText;
 use sha2::{Digest, Sha256};
 use streife_domain::{Language, Script};
 use unicode_script::Script as Writing;
@@ -32,22 +32,25 @@ use crate::NORMALISER_VERSION;
 pub use files::LanguageError;
 use letters::Letters;
 use linear::{Guess, Linear};
+use second::Second;
 
 /// Raised whenever the rules of this module change an answer.
 const CASCADE_VERSION: u32 = 1;
 
 /// Confidence below which the answer is `und`.
-pub const UNDETERMINED_BELOW: f32 = 0.35;
+pub const UNDETERMINED_BELOW: f32 = 0.3;
 /// Probability from which the linear model is believed alone.
 const SURE: f32 = 0.90;
+/// Share of right answers among those given with that probability (held-out texts).
+const RIGHT_WHEN_SURE: f32 = 0.72;
 /// Fewest letters of a script shared by several languages that can tell one.
 const MIN_LETTERS: u32 = 2;
 /// How much the logarithm of fastText's probability counts against that of the linear model.
 const FASTTEXT_WEIGHT: f32 = 0.5;
 /// Least probability assumed for a language that fastText does not name.
 const FASTTEXT_FLOOR: f32 = 1e-3;
-/// Languages asked of fastText.
-const FASTTEXT_ANSWERS: usize = 8;
+/// Probability assumed for a language that fastText has no label for: no opinion.
+const FASTTEXT_UNKNOWN: f32 = 0.05;
 /// Probability from which fastText is believed for a language that the linear model does not know.
 const FASTTEXT_SURE: f32 = 0.8;
 /// Fewest letters for that; on short text fastText's probabilities mean nothing.
@@ -69,7 +72,9 @@ const MIXED_BELOW: f32 = 0.8;
 /// Tells the language of texts. Made once, used by all threads.
 pub struct Identifier {
     linear: Option<Linear>,
-    fasttext: Option<FastText>,
+    fasttext: Option<Second>,
+    /// Does fastText answer alone, for comparison?
+    fasttext_alone: bool,
     version: String,
 }
 
@@ -78,12 +83,22 @@ impl Identifier {
     /// `lid.176.ftz`. Each file must be the one that the manifest names.
     pub fn open(linear: &Path, fasttext: Option<&Path>) -> Result<Self, LanguageError> {
         let files::Opened { linear, fasttext, hashes } = files::open(linear, fasttext)?;
-        Ok(Self { linear: Some(linear), fasttext, version: version(&hashes) })
+        Ok(Self { linear: Some(linear), fasttext, fasttext_alone: false, version: version(&hashes) })
+    }
+
+    /// fastText alone, restricted to the languages of the linear model: what the cascade is measured against.
+    pub fn fasttext_alone(linear: &Path, fasttext: &Path) -> Result<Self, LanguageError> {
+        Ok(Self { fasttext_alone: true, ..Self::open(linear, Some(fasttext))? })
     }
 
     /// Without model files: script rules and whatlang.
     pub fn rules_only() -> Self {
-        Self { linear: None, fasttext: None, version: version(&["whatlang".to_owned()]) }
+        Self {
+            linear: None,
+            fasttext: None,
+            fasttext_alone: false,
+            version: version(&["whatlang".to_owned()]),
+        }
     }
 
     /// What answers, as `lid@` and 12 hex digits.
@@ -95,7 +110,7 @@ impl Identifier {
     pub fn identify(&self, text: &str) -> Language {
         let letters = Letters::of(text);
         let Some(script) = letters.script else { return language(None, Script::COMMON) };
-        let mut guess = self.guess(&letters, script);
+        let mut guess = self.guess(&letters, script).map(calibrated);
         let share = letters.count as f32 / letters.total.max(1) as f32;
         if let Some(guess) = &mut guess
             && share < MIXED_BELOW
@@ -114,12 +129,15 @@ impl Identifier {
         }
         match &self.linear {
             Some(linear) if linear.knows(script) => {
+                if let (true, Some(fasttext)) = (self.fasttext_alone, &self.fasttext) {
+                    return ask(fasttext, letters).into_iter().find(|guess| linear.has(&guess.code));
+                }
                 let ranked = linear.rank(&letters.stream, script);
                 if ranked.first().is_some_and(|best| best.probability >= SURE) {
                     return ranked.into_iter().next();
                 }
                 match &self.fasttext {
-                    Some(fasttext) => weigh(ranked, &ask(fasttext, letters), linear, letters.count),
+                    Some(fasttext) => weigh(ranked, fasttext, linear, letters),
                     None => ranked.into_iter().next(),
                 }
             }
@@ -151,13 +169,16 @@ impl Identifier {
 }
 
 /// fastText's likeliest languages, dialects counted for their language.
-fn ask(fasttext: &FastText, letters: &Letters) -> Vec<Guess> {
+fn ask(fasttext: &Second, letters: &Letters) -> Vec<Guess> {
     let mut guesses: Vec<Guess> = Vec::new();
-    for answer in fasttext.predict(&letters.words(), FASTTEXT_ANSWERS, 0.0) {
-        let Some(code) = script::language_of_label(&answer.label) else { continue };
+    for (label, probability) in fasttext.predict(&letters.words()) {
+        let Some(code) = script::language_of_label(label) else { continue };
+        if probability < FASTTEXT_FLOOR {
+            continue;
+        }
         match guesses.iter_mut().find(|guess| guess.code == code) {
-            Some(guess) => guess.probability += answer.prob,
-            None => guesses.push(Guess { code: code.to_owned(), probability: answer.prob }),
+            Some(guess) => guess.probability += probability,
+            None => guesses.push(Guess { code: code.to_owned(), probability }),
         }
     }
     guesses.sort_by(|a, b| b.probability.total_cmp(&a.probability));
@@ -165,8 +186,9 @@ fn ask(fasttext: &FastText, letters: &Letters) -> Vec<Guess> {
 }
 
 /// Weighs the linear model's answers against fastText's: probabilities multiplied, fastText's to a power.
-fn weigh(ranked: Vec<Guess>, asked: &[Guess], linear: &Linear, letters: u32) -> Option<Guess> {
-    if letters >= FASTTEXT_MIN_LETTERS
+fn weigh(ranked: Vec<Guess>, fasttext: &Second, linear: &Linear, letters: &Letters) -> Option<Guess> {
+    let asked = ask(fasttext, letters);
+    if letters.count >= FASTTEXT_MIN_LETTERS
         && let Some(best) = asked.first()
         && best.probability >= FASTTEXT_SURE
         && !linear.has(&best.code)
@@ -174,8 +196,9 @@ fn weigh(ranked: Vec<Guess>, asked: &[Guess], linear: &Linear, letters: u32) -> 
         return Some(best.clone());
     }
     let second_opinion = |code: &str| {
-        let told = asked.iter().find(|guess| guess.code == code).map_or(0.0, |guess| guess.probability);
-        told.clamp(FASTTEXT_FLOOR, 1.0).powf(FASTTEXT_WEIGHT)
+        let told = asked.iter().find(|guess| guess.code == code).map(|guess| guess.probability);
+        let unnamed = || if fasttext.knows(code) { FASTTEXT_FLOOR } else { FASTTEXT_UNKNOWN };
+        told.unwrap_or_else(unnamed).min(1.0).powf(FASTTEXT_WEIGHT)
     };
     let mut sum = 0.0;
     let mut best: Option<Guess> = None;
@@ -187,6 +210,18 @@ fn weigh(ranked: Vec<Guess>, asked: &[Guess], linear: &Linear, letters: u32) -> 
         }
     }
     best.map(|best| Guess { probability: best.probability / sum.max(f32::MIN_POSITIVE), ..best })
+}
+
+/// The models are too sure of themselves; what they say with [`SURE`] is right less often. Two straight lines,
+/// fitted on the held-out texts, put that right.
+fn calibrated(guess: Guess) -> Guess {
+    let told = guess.probability.min(1.0);
+    let probability = if told < SURE {
+        told * (RIGHT_WHEN_SURE / SURE)
+    } else {
+        RIGHT_WHEN_SURE + (told - SURE) * (1.0 - RIGHT_WHEN_SURE) / (1.0 - SURE)
+    };
+    Guess { probability, ..guess }
 }
 
 /// whatlang's answer. Its own confidence is a distance between two languages, not a probability; what it
