@@ -72,8 +72,8 @@ refuses "openssl ts, other data" openssl ts -verify -data manifest-sha256.txt -i
 
 # Python's checkers.
 if [ ! -x "$venv/bin/wacz" ]; then
-    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet warcio==1.7.5 wacz==0.5.0 bagit==1.9.0 setuptools==80.9.0 \
-        rfc3161-client==1.0.5 jsonschema==4.25.1 pyhanko==0.31.0 || "$venv/bin/pip" install --quiet warcio wacz bagit 'setuptools<81' rfc3161-client jsonschema pyhanko
+    python3 -m venv "$venv" && "$venv/bin/pip" install --quiet warcio==1.8.1 wacz==0.6.0 bagit==1.9.0 setuptools==65.5.0 \
+        rfc3161-client==1.0.9 jsonschema==4.26.0 pyhanko==0.38.0 2>/dev/null
 fi
 if [ -x "$venv/bin/wacz" ]; then
     check "bagit.py" "$venv/bin/bagit.py" --validate --quiet .

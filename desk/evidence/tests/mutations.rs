@@ -1,5 +1,7 @@
 //! One random change anywhere in a package is found, and the finding names the file.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod common;
 
 use common::{World, findings, steps};

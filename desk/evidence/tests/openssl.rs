@@ -1,5 +1,7 @@
 //! Time stamps by `openssl ts` with an authority of its own are believed, and forged or misissued ones are not.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -1,5 +1,7 @@
 //! Whole packages: what is refused, what a forger without keys gets, what lands on disk.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod common;
 
 use common::{World, findings, steps};

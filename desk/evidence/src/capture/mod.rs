@@ -1,6 +1,8 @@
 //! What a capture consists of, file by file, and its seal. Captures from feeds and streams are made of the bytes
 //! collected, so they can be sealed even when the page has gone since.
 
+pub mod browser;
+
 use serde_json::json;
 use streife_domain::Clock;
 

@@ -58,7 +58,10 @@ pub(super) fn moment(at: Timestamp) -> String {
 fn head(out: &mut Vec<Block>, input: &ReferralInput, created_at: Timestamp) {
     let head = &input.head;
     out.push(Block::text(Style::Bold, head.authority.as_str()));
-    out.push(Block::text(Style::Small, [&[head.unit.clone()], &head.contact[..]].concat().join(" · ")));
+    out.push(Block::text(
+        Style::Small,
+        [std::slice::from_ref(&head.unit), &head.contact[..]].concat().join(" · "),
+    ));
     out.push(Block::text(Style::Body, head.addressee.join("\n")));
     out.push(Block::text(Style::Title, "Strafanzeige: Bericht mit Beweismitteln"));
     let neutral = Nature::Neutral;

@@ -28,7 +28,7 @@ pub(super) fn blocks(input: &ReferralInput, created_at: Timestamp, letter: &Lett
         |label: &str, value: String| Block::Field { label: label.into(), value, nature: Nature::Neutral };
     let mut out = vec![
         Block::text(Style::Bold, head.authority.as_str()),
-        Block::text(Style::Small, [&[head.unit.clone()], &head.contact[..]].concat().join(" · ")),
+        Block::text(Style::Small, [std::slice::from_ref(&head.unit), &head.contact[..]].concat().join(" · ")),
         Block::text(Style::Body, head.addressee.join("\n")),
         Block::text(Style::Title, "Übersendungsschreiben"),
         field("Vorgangsnummer Polizei", head.case_no.clone()),

@@ -134,7 +134,7 @@ fn stamps(files: &Files, options: &VerifyOptions, steps: &mut Steps<'_>) {
                 good.push(stamped);
             }
             Err(why) => {
-                steps.add(&format!("timestamp-{number}"), vec![format!("{}: {why}", stamp_name(number))], "")
+                steps.add(&format!("timestamp-{number}"), vec![format!("{}: {why}", stamp_name(number))], "");
             }
         }
     }

@@ -1,0 +1,270 @@
+//! A page as a headless browser (Chromium) shows it: picture, print, document. Each is tried on its own with a
+//! time and a size limit, in a profile that is thrown away, so that one failure leaves the others and is named.
+//!
+//! Absent: a strip with address and time on the picture; both stand in the capture log, which the same seal covers.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::input::Missing;
+
+/// How often a running browser is looked at.
+const POLL: Duration = Duration::from_millis(50);
+/// Scripts of the page get this much of the browser's own time before the picture is taken, so that a script that
+/// never rests does not matter.
+const PAGE_TIME_MILLIS: u32 = 8_000;
+
+/// How to run the browser.
+#[derive(Debug, Clone)]
+pub struct BrowserOptions {
+    /// The program, such as `chromium`.
+    pub program: PathBuf,
+    /// Arguments before ours, such as a proxy.
+    pub arguments: Vec<String>,
+    /// Longest time for one of the three captures.
+    pub time_limit: Duration,
+    /// Largest file taken, in bytes.
+    pub max_bytes: u64,
+    /// Width and height of the window in pixels; the height bounds what endless scrolling can add.
+    pub window: (u32, u32),
+}
+
+impl Default for BrowserOptions {
+    fn default() -> Self {
+        Self {
+            program: "chromium".into(),
+            arguments: Vec::new(),
+            time_limit: Duration::from_secs(30),
+            max_bytes: 32 * 1024 * 1024,
+            window: (1_280, 4_000),
+        }
+    }
+}
+
+/// Why a capture was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum BrowserError {
+    /// The address is not one of the public web.
+    #[error("{0:?} is not an http or https address")]
+    Address(String),
+    /// The program could not be started.
+    #[error("browser {program} does not start: {source}; install it or name another in the configuration")]
+    Start {
+        /// Which program.
+        program: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It ran too long and was ended.
+    #[error("the browser was ended after {0:?}")]
+    TimedOut(Duration),
+    /// It wrote too much and was ended.
+    #[error("the browser wrote more than {0} bytes")]
+    TooLarge(u64),
+    /// It ended with an error.
+    #[error("the browser failed with {0}")]
+    Failed(String),
+    /// It ended well but left nothing, or something else than it should.
+    #[error("the browser left no usable {0}")]
+    Nothing(&'static str),
+    /// A file could not be read or written.
+    #[error("file of the capture: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What the browser showed; whatever is `None` is named in `missing`.
+#[derive(Debug, Default)]
+pub struct PageCapture {
+    /// Picture of the page, PNG.
+    pub screenshot: Option<Vec<u8>>,
+    /// Print of the page.
+    pub page_pdf: Option<Vec<u8>>,
+    /// The document after its scripts ran.
+    pub dom_html: Option<Vec<u8>>,
+    /// What failed, and why.
+    pub missing: Vec<Missing>,
+}
+
+/// Captures the page at `url`; blocks for at most three times the limit. `scratch` is an empty folder, whose
+/// contents are this function's.
+pub fn capture(url: &str, options: &BrowserOptions, scratch: &Path) -> PageCapture {
+    let mut page = PageCapture::default();
+    let mut note = |what: &str, outcome: Result<Vec<u8>, BrowserError>| match outcome {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            page.missing.push(Missing { what: what.to_owned(), why: error.to_string() });
+            None
+        }
+    };
+    let screenshot = note("Bildschirmfoto", run(url, options, scratch, &Kind::SCREENSHOT));
+    let page_pdf = note("Seitenausdruck", run(url, options, scratch, &Kind::PRINT));
+    let dom_html = note("Dokument der Seite", run(url, options, scratch, &Kind::DOM));
+    PageCapture { screenshot, page_pdf, dom_html, ..page }
+}
+
+/// One of the three captures.
+struct Kind {
+    file: &'static str,
+    /// The argument that asks for it; the path of the file follows when `takes_path`.
+    argument: &'static str,
+    takes_path: bool,
+    /// What the file must begin with.
+    magic: &'static [u8],
+}
+
+impl Kind {
+    const SCREENSHOT: Self = Self {
+        file: "screenshot.png",
+        argument: "--screenshot=",
+        takes_path: true,
+        magic: b"\x89PNG\r\n\x1a\n",
+    };
+    const PRINT: Self =
+        Self { file: "page.pdf", argument: "--print-to-pdf=", takes_path: true, magic: b"%PDF-" };
+    const DOM: Self = Self { file: "dom.html", argument: "--dump-dom", takes_path: false, magic: b"<" };
+}
+
+fn run(url: &str, options: &BrowserOptions, scratch: &Path, kind: &Kind) -> Result<Vec<u8>, BrowserError> {
+    let public = url.starts_with("https://") || url.starts_with("http://");
+    if !public || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(BrowserError::Address(url.chars().take(100).collect()));
+    }
+    let file = scratch.join(kind.file);
+    let profile = scratch.join(format!("profile-{}", kind.file));
+    fs::create_dir_all(&profile)?;
+    let mut wanted = OsString::from(kind.argument);
+    let stdout = if kind.takes_path {
+        wanted.push(&file);
+        Stdio::null()
+    } else {
+        Stdio::from(File::create(&file)?)
+    };
+    let mut profile_argument = OsString::from("--user-data-dir=");
+    profile_argument.push(&profile);
+    let child = Command::new(&options.program)
+        .args(&options.arguments)
+        .args(["--headless", "--disable-gpu", "--hide-scrollbars", "--disable-extensions", "--no-first-run"])
+        .args([
+            "--disable-background-networking",
+            "--disable-sync",
+            "--no-pdf-header-footer",
+            "--deny-permission-prompts",
+        ])
+        .arg(format!("--window-size={},{}", options.window.0, options.window.1))
+        .arg(format!("--virtual-time-budget={PAGE_TIME_MILLIS}"))
+        .arg(profile_argument)
+        .arg(wanted)
+        .arg(url)
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|source| BrowserError::Start { program: options.program.clone(), source })?;
+    let outcome = wait(child, &file, options);
+    let _ = fs::remove_dir_all(&profile);
+    outcome?;
+    let bytes = fs::read(&file).map_err(|_| BrowserError::Nothing(kind.file))?;
+    if !bytes.trim_ascii_start().starts_with(kind.magic) {
+        return Err(BrowserError::Nothing(kind.file));
+    }
+    Ok(bytes)
+}
+
+/// Waits until the browser ends; ends it when it takes too long or writes too much.
+fn wait(mut child: Child, file: &Path, options: &BrowserOptions) -> Result<(), BrowserError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let too_large = fs::metadata(file).is_ok_and(|meta| meta.len() > options.max_bytes);
+        match child.try_wait()? {
+            Some(_) if too_large => return Err(BrowserError::TooLarge(options.max_bytes)),
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => return Err(BrowserError::Failed(status.to_string())),
+            None if too_large || waited >= options.time_limit => {
+                // Whether it had just ended does not matter: the result is not used.
+                let _ = child.kill();
+                child.wait()?;
+                let timed_out = BrowserError::TimedOut(options.time_limit);
+                return Err(if too_large { BrowserError::TooLarge(options.max_bytes) } else { timed_out });
+            }
+            None => {
+                sleep(POLL);
+                waited += POLL;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    /// A stand-in for the browser: a shell script that gets the arguments.
+    fn with_script(script: &str, url: &str) -> PageCapture {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("browser");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let options = BrowserOptions {
+            program,
+            time_limit: Duration::from_millis(400),
+            max_bytes: 1_000,
+            ..Default::default()
+        };
+        capture(url, &options, folder.path())
+    }
+
+    const URL: &str = "https://example.org/";
+    /// Writes what each capture should give.
+    const GOOD: &str = r#"for a in "$@"; do case "$a" in
+        --screenshot=*) printf '\211PNG\r\n\032\nx' > "${a#*=}";;
+        --print-to-pdf=*) printf '%%PDF-1.4' > "${a#*=}";;
+        --dump-dom) printf '<html></html>';;
+        esac; done"#;
+
+    #[test]
+    fn all_three_captures_are_taken() {
+        let page = with_script(GOOD, URL);
+        assert_eq!(page.missing, []);
+        assert!(page.screenshot.is_some() && page.page_pdf.is_some());
+        assert_eq!(page.dom_html.as_deref(), Some(&b"<html></html>"[..]));
+    }
+
+    #[test]
+    fn a_browser_that_hangs_floods_crashes_or_lies_is_named() {
+        for (script, why) in [
+            ("exec sleep 60", "ended after"),
+            ("exec yes '<p>'", "more than 1000 bytes"),
+            ("exit 3", "exit status: 3"),
+            ("kill -9 $$", "signal: 9"),
+            ("true", "no usable"),
+        ] {
+            let page = with_script(script, URL);
+            let dom = page.missing.iter().find(|m| m.what == "Dokument der Seite").unwrap();
+            assert!(dom.why.contains(why), "{script}: {dom:?}");
+            assert_eq!(page.missing.len(), 3);
+        }
+    }
+
+    #[test]
+    fn addresses_of_files_and_arguments_in_disguise_are_refused() {
+        for url in ["file:///etc/passwd", "--headless", "https://a b", "chrome://version", ""] {
+            let page = with_script(GOOD, url);
+            assert!(page.missing.iter().all(|m| m.why.contains("not an http")), "{url}");
+            assert_eq!(page.missing.len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_missing_browser_is_said_to_be_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = BrowserOptions { program: "/nonexistent/browser".into(), ..Default::default() };
+        let page = capture(URL, &options, folder.path());
+        assert!(page.missing.iter().all(|m| m.why.contains("does not start")), "{:?}", page.missing);
+    }
+}
