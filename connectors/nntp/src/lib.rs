@@ -2,17 +2,24 @@
 //!
 //! The identity of an article is its Message-ID. `Control: cancel` and `Supersedes` are deletions.
 
+mod live;
+
 use bytes::Bytes;
 use mail_parser::{Message, MessageParser};
 use streife_domain::{Author, EventKind, PostKind, RejectCode, Timestamp};
-use streife_sdk::{Observation, ParseContext, Parsed, dates, html, recorded};
+use streife_sdk::{Kind, Observation, ParseContext, Parsed, dates, html, recorded};
 
 /// The name of this kind.
 pub const KIND: &str = "nntp";
 /// The platform of all events.
 pub const PLATFORM: &str = "usenet";
 /// Larger articles carry files, not words.
-const MAX_ARTICLE_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_ARTICLE_BYTES: usize = 4 * 1024 * 1024;
+
+pub use live::{Config, connect};
+
+/// The lines of the application's registration table.
+pub const KINDS: &[Kind] = &[Kind { name: KIND, parse, connect }];
 
 /// Reads one article, an answer to `ARTICLE` (status line, dots), or a mailbox of many.
 pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {

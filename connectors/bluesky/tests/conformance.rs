@@ -1,0 +1,80 @@
+//! The shared conformance test against a contract server that speaks Jetstream v1: a cursor in microseconds, inclusive,
+//! replay from there, then silence.
+
+use futures::SinkExt;
+use streife_sdk::conformance;
+use streife_sdk::{Connector, SourceConfig};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+
+/// Posts on the server, one a second.
+const POSTS: i64 = 30;
+
+fn event(n: i64) -> String {
+    format!("{{\"did\":\"did:plc:a\",\"time_us\":{},\"kind\":\"commit\",\"commit\":{{\"rev\":\"r\",\"operation\":\"create\",\"collection\":\"app.bsky.feed.post\",\"rkey\":\"{n}\",\"record\":{{\"text\":\"t{n}\",\"createdAt\":\"2026-01-02T03:04:05Z\"}},\"cid\":\"c\"}}}}", n * 1_000_000)
+}
+
+/// Closes after `per_connection` events.
+async fn serve(per_connection: usize) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut cursor = 0i64;
+                #[expect(clippy::result_large_err, reason = "the signature is the library's")]
+                let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+                    let query = request.uri().query().unwrap_or_default();
+                    assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
+                    cursor = query.split('&').find_map(|p| p.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0);
+                    Ok(response)
+                };
+                let mut socket = tokio_tungstenite::accept_hdr_async(tcp, callback).await.unwrap();
+                let mut sent = 0;
+                for n in 1..=POSTS {
+                    if n * 1_000_000 < cursor {
+                        continue;
+                    }
+                    if socket.send(Message::Text(event(n).into())).await.is_err() {
+                        return;
+                    }
+                    sent += 1;
+                    if sent == per_connection {
+                        let _ = socket.close(None).await;
+                        return;
+                    }
+                }
+                tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+            });
+        }
+    });
+    address
+}
+
+fn connector(address: std::net::SocketAddr) -> Box<dyn Connector> {
+    let config: SourceConfig = toml::from_str(&format!("name='t'\nkind='jetstream'\n[settings]\nendpoints=['ws://{address}']\nstall_timeout_secs=2")).unwrap();
+    streife_bluesky::jetstream::connect(&config, &conformance::deps()).unwrap()
+}
+
+#[tokio::test]
+async fn conforms_over_a_steady_and_a_breaking_stream() {
+    let wanted: Vec<String> = (1..=POSTS).map(|n| format!("at://did:plc:a/app.bsky.feed.post/{n}")).collect();
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    for per_connection in [usize::MAX, 10] {
+        let address = serve(per_connection).await;
+        conformance::check(&streife_bluesky::KINDS[0], || connector(address), &wanted).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stalled_stream_is_an_error() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let _socket = tokio_tungstenite::accept_async(tcp).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    });
+    let error = connector(address).fetch(None).await.unwrap_err();
+    assert!(error.to_string().contains("said nothing"), "{error}");
+}

@@ -1,0 +1,181 @@
+//! One group of a news server live, by article number, without TLS and without log-in.
+//!
+//! The cursor is the next number. A server that renumbered its group (its highest number lies below ours) is read from
+//! its lowest number again; articles known by their Message-ID are dropped as duplicates later.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use streife_sdk::{
+    ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Observation, Pace, ParseContext, Parsed, SourceConfig,
+    settings,
+};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+use crate::MAX_ARTICLE_BYTES;
+
+/// Articles per fetch.
+const MAX_ARTICLES: u64 = 50;
+/// A first visit begins so many articles back.
+const FIRST_VISIT: u64 = 200;
+/// The longest line of an answer.
+const MAX_LINE_BYTES: u64 = 64 * 1024;
+/// One command and its answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Settings of a news source.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the server.
+    pub host: String,
+    /// 119 unless said otherwise.
+    #[serde(default = "nntp_port")]
+    pub port: u16,
+    /// `de.soc.politik.misc`.
+    pub group: String,
+}
+
+const fn nntp_port() -> u16 {
+    119
+}
+
+/// Builds the connector.
+///
+/// # Errors
+/// Unknown settings or a group that is no name.
+pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>, ConfigError> {
+    let settings: Config = settings(config)?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+    if settings.group.is_empty() || !settings.group.chars().all(is_name) {
+        return Err(ConfigError::new(&config.name, "settings.group is no name of a group"));
+    }
+    Ok(Box::new(News { context: ParseContext::new(&config.name), config: settings, deps: deps.clone() }))
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    next: Option<u64>,
+}
+
+struct News {
+    context: ParseContext,
+    config: Config,
+    deps: Deps,
+}
+
+struct Line {
+    stream: BufReader<TcpStream>,
+    host: String,
+}
+
+impl Line {
+    async fn read(&mut self) -> Result<Vec<u8>, FetchError> {
+        let mut line = Vec::new();
+        let broken = |e: std::io::Error| FetchError::Transient(format!("{}: {e}", self.host));
+        (&mut self.stream).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await.map_err(broken)?;
+        if line.ends_with(b"\n") {
+            return Ok(line);
+        }
+        Err(FetchError::Transient(format!("{} broke off or sent an endless line", self.host)))
+    }
+
+    /// Sends a command; the code and text of the answer's first line.
+    async fn ask(&mut self, command: &str) -> Result<(u16, String), FetchError> {
+        if !command.is_empty() {
+            let sent = self.stream.get_mut().write_all(format!("{command}\r\n").as_bytes()).await;
+            sent.map_err(|e| FetchError::Transient(format!("{}: {e}", self.host)))?;
+        }
+        let line = self.read().await?;
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        let code = text.get(..3).and_then(|c| c.parse().ok());
+        code.map(|code| (code, text)).ok_or_else(|| FetchError::BadUpstream(format!("{} does not speak NNTP", self.host)))
+    }
+
+    /// The lines up to the single dot, which is kept as the end mark.
+    async fn body(&mut self) -> Result<Vec<u8>, FetchError> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.read().await?;
+            // What is over the limit is read over, so that the conversation goes on; parse sees that it is too large.
+            if body.len() <= MAX_ARTICLE_BYTES {
+                body.extend_from_slice(&line);
+            }
+            if line.trim_ascii_end() == b"." {
+                return Ok(body);
+            }
+        }
+    }
+}
+
+impl News {
+    async fn open(&self) -> Result<Line, FetchError> {
+        let host = self.config.host.clone();
+        let addresses = self.deps.http.guard().resolve(&host, self.config.port).await?;
+        let stream = TcpStream::connect(&addresses[..]).await.map_err(|e| FetchError::Transient(format!("{host}: {e}")))?;
+        let mut line = Line { stream: BufReader::new(stream), host };
+        match line.ask("").await? {
+            (200 | 201, _) => {}
+            (400, text) => return Err(FetchError::Transient(text)),
+            (_, text) => return Err(FetchError::Refused(text)),
+        }
+        // Some servers begin as transit servers; the answer does not matter.
+        line.ask("MODE READER").await?;
+        Ok(line)
+    }
+
+    async fn read(&self, place: &mut Place) -> Result<(Parsed, bool), FetchError> {
+        let mut line = self.open().await?;
+        let (low, high) = match line.ask(&format!("GROUP {}", self.config.group)).await? {
+            (211, text) => {
+                let numbers: Vec<u64> = text.split_whitespace().skip(2).take(2).filter_map(|n| n.parse().ok()).collect();
+                let [low, high] = numbers[..] else { return Err(FetchError::BadUpstream(format!("{}: {text:.80}", line.host))) };
+                (low, high)
+            }
+            (411, _) => return Err(FetchError::Gone(format!("{} has no group {}", line.host, self.config.group))),
+            (480 | 481 | 502, text) => return Err(FetchError::Refused(text)),
+            (_, text) => return Err(FetchError::Transient(text)),
+        };
+        let first = match place.next {
+            // Renumbered: begin again.
+            Some(next) if next > high.saturating_add(1) => low,
+            Some(next) => next.max(low),
+            None => low.max(high.saturating_sub(FIRST_VISIT - 1)),
+        };
+        let last = high.min(first.saturating_add(MAX_ARTICLES - 1));
+        let mut parsed = Parsed::default();
+        for number in first..=last {
+            match line.ask(&format!("ARTICLE {number}")).await? {
+                (220, status) => {
+                    let mut article = format!("{status}\r\n").into_bytes();
+                    article.extend(line.body().await?);
+                    let url = format!("news://{}/{}/{number}", line.host, self.config.group);
+                    let observation = Observation::new(url, Bytes::from(article), self.deps.clock.now());
+                    parsed.append(crate::parse(&observation, &self.context));
+                }
+                (423 | 430, _) => parsed.ignore("article_gone"),
+                (_, text) => return Err(FetchError::Transient(text)),
+            }
+        }
+        place.next = Some(last.saturating_add(1).max(first));
+        line.ask("QUIT").await.ok();
+        Ok((parsed, last < high))
+    }
+}
+
+#[async_trait]
+impl Connector for News {
+    async fn fetch(&mut self, cursor: Option<&Cursor>) -> Result<Fetched, FetchError> {
+        let mut place: Place = Cursor::read(cursor);
+        let limit = TIMEOUT * u32::try_from(MAX_ARTICLES).unwrap_or(1);
+        let (parsed, has_more) = tokio::time::timeout(limit, self.read(&mut place))
+            .await
+            .map_err(|_| FetchError::Transient(format!("{} did not answer in time", self.config.host)))??;
+        let newest = parsed.events.iter().filter_map(|e| e.event.posted_at).max();
+        let pace = if has_more { Pace::Now } else { Pace::Interval };
+        Ok(Fetched { parsed, cursor: Cursor::of(&place)?, pace, newest })
+    }
+}
