@@ -93,7 +93,8 @@ pub(crate) fn fold_case(c: char) -> char {
         return c.to_ascii_lowercase();
     }
     match c {
-        'ı' => return c,
+        // The commonest: lower-case letters of Latin-1, whose way by upper case leads back.
+        'ß'..='ÿ' | 'ı' => return c,
         // Their upper cases are several characters, so the way by upper case does not see that they meet.
         '\u{1fd3}' => return '\u{390}',
         '\u{1fe3}' => return '\u{3b0}',

@@ -66,8 +66,17 @@ fn fold_case_into(text: &str, folded: &mut Folded) {
         folded.keep_lowercase(0, text);
         return;
     }
-    for (start, c) in text.char_indices() {
-        folded.push(fold_case(c), c, start);
+    let mut at = 0;
+    while at < text.len() {
+        let ascii = text.as_bytes()[at..].iter().take_while(|byte| byte.is_ascii()).count();
+        if ascii > 0 {
+            folded.keep_lowercase(at, &text[at..at + ascii]);
+            at += ascii;
+        }
+        for c in text[at..].chars().take_while(|c| !c.is_ascii()) {
+            folded.push(fold_case(c), c, at);
+            at += c.len_utf8();
+        }
     }
 }
 

@@ -86,7 +86,9 @@ pub(super) fn fold(text: &str, folded: &mut Folded) -> bool {
                 let (Some(wide), taken) = Wide::read(&bytes[at..]) else { return false };
                 length = taken;
                 let simple = match wide {
+                    Wide::Gone => true,
                     Wide::Separator => gap.add(&mut word),
+                    Wide::Separators(signs) => signs.bytes().all(|_| gap.add(&mut word)),
                     Wide::Letter(small) => word.letter(u32::from(small)),
                     Wide::Two(letters) => {
                         word.second_letters += 1;
@@ -100,12 +102,14 @@ pub(super) fn fold(text: &str, folded: &mut Folded) -> bool {
                     folded.keep_lowercase(kept, &text[kept..at]);
                     folded.text.push(small);
                     kept = at + length;
-                } else if let Wide::Two(letters) = wide {
+                } else if let Some(other) = wide.replacement() {
                     if kept < at {
                         folded.keep_lowercase(kept, &text[kept..at]);
                     }
-                    folded.replace(at, at + length);
-                    folded.text.push_str(letters);
+                    if !other.is_empty() {
+                        folded.replace(at, at + length);
+                        folded.text.push_str(other);
+                    }
                     kept = at + length;
                 }
             }
@@ -161,6 +165,10 @@ enum Wide {
     Two(&'static str),
     /// Punctuation or an emoji that stays.
     Separator,
+    /// Punctuation that becomes other punctuation.
+    Separators(&'static str),
+    /// Shows nothing and goes.
+    Gone,
 }
 
 impl Wide {
@@ -168,12 +176,23 @@ impl Wide {
     fn read(bytes: &[u8]) -> (Option<Self>, usize) {
         match *bytes {
             [0xc3, second, ..] => (Self::latin(second), 2),
-            // Dashes, quotation marks, the bullet; the euro sign.
-            [0xe2, 0x80, 0x90 | 0x92..=0x94 | 0x98..=0x9e | 0xa2, ..] | [0xe2, 0x82, 0xac, ..] => {
-                (Some(Self::Separator), 3)
-            }
-            // Emoji from U+1F300 to U+1F64F, skin tones among them.
-            [0xf0, 0x9f, 0x8c..=0x98, _, ..] => (Some(Self::Separator), 4),
+            // No-break space, soft hyphen; section sign, degree sign, angle quotation marks.
+            [0xc2, 0xa0, ..] => (Some(Self::Separators(" ")), 2),
+            [0xc2, 0xad, ..] => (Some(Self::Gone), 2),
+            [0xc2, 0xa7 | 0xab | 0xb0 | 0xbb, ..] => (Some(Self::Separator), 2),
+            // Zero width; the ellipsis; dashes, quotation marks, the bullet; the euro sign; symbols and
+            // dingbats from U+2600 to U+275F and from U+2794 to U+27BF (between them are numbers).
+            [0xe2, 0x80, 0x8b..=0x8d, ..] => (Some(Self::Gone), 3),
+            [0xe2, 0x80, 0xa6, ..] => (Some(Self::Separators("...")), 3),
+            [0xe2, 0x80, 0x90 | 0x92..=0x94 | 0x98..=0x9e | 0xa2, ..]
+            | [0xe2, 0x82, 0xac, ..]
+            | [0xe2, 0x98..=0x9c, _, ..]
+            | [0xe2, 0x9d, 0x80..=0x9f | 0xa1..=0xa7, ..] => (Some(Self::Separator), 3),
+            // The variation selector that makes a sign an emoji.
+            [0xef, 0xb8, 0x8f, ..] => (Some(Self::Gone), 3),
+            // Emoji: flags, U+1F300 to U+1F64F (skin tones among them), U+1F680 to U+1F6FF, U+1F900 to U+1F9FF.
+            [0xf0, 0x9f, 0x87, 0xa6..=0xbf, ..]
+            | [0xf0, 0x9f, 0x8c..=0x98 | 0x9a | 0x9b | 0xa4..=0xa7, _, ..] => (Some(Self::Separator), 4),
             _ => (None, 0),
         }
     }
@@ -188,5 +207,14 @@ impl Wide {
             0x97 | 0xb7 => Self::Separator,
             _ => Self::Letter(char::from((second | 0x20) + 0x40)),
         })
+    }
+
+    /// What is written instead, if that is not a letter of the same length.
+    const fn replacement(&self) -> Option<&'static str> {
+        match self {
+            Self::Two(other) | Self::Separators(other) => Some(other),
+            Self::Gone => Some(""),
+            Self::Letter(_) | Self::Separator => None,
+        }
     }
 }

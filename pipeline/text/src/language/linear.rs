@@ -27,9 +27,9 @@ const SPACE: u32 = 32;
 const UNDETERMINED: &str = "und";
 
 /// A language with its probability.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Guess {
-    pub(super) code: String,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Guess<'a> {
+    pub(super) code: &'a str,
     pub(super) probability: f32,
 }
 
@@ -94,15 +94,15 @@ impl Linear {
 
     /// The languages the model tells apart in `script`, the likeliest first, with probabilities that add up to
     /// one. Empty when it knows none in that script. Letters that say no language are `und`.
-    pub(super) fn rank(&self, stream: &[u32], script: Script) -> Vec<Guess> {
+    pub(super) fn rank(&self, stream: &[u32], script: Script) -> Vec<Guess<'_>> {
         let hidden = self.mean_vector(stream);
-        let mut guesses: Vec<Guess> = self
+        let mut guesses: Vec<Guess<'_>> = self
             .languages
             .iter()
             .filter(|language| language.scripts.contains(&script))
             .map(|language| {
                 let score: f32 = language.weights.iter().zip(&hidden).map(|(w, h)| w * h).sum();
-                Guess { code: language.code.clone(), probability: (language.bias + score) / self.temperature }
+                Guess { code: &language.code, probability: (language.bias + score) / self.temperature }
             })
             .collect();
         softmax(&mut guesses);
@@ -144,7 +144,7 @@ impl Linear {
 }
 
 /// Turns scores into probabilities, the largest first.
-fn softmax(guesses: &mut [Guess]) {
+fn softmax(guesses: &mut [Guess<'_>]) {
     let largest = guesses.iter().map(|guess| guess.probability).fold(f32::MIN, f32::max);
     let mut sum = 0.0;
     for guess in guesses.iter_mut() {

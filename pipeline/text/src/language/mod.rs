@@ -110,7 +110,7 @@ impl Identifier {
     pub fn identify(&self, text: &str) -> Language {
         let letters = Letters::of(text);
         let Some(script) = letters.script else { return language(None, Script::COMMON) };
-        let mut guess = self.guess(&letters, script).map(calibrated);
+        let mut guess = self.guess(&letters, script);
         let share = letters.count as f32 / letters.total.max(1) as f32;
         if let Some(guess) = &mut guess
             && share < MIXED_BELOW
@@ -120,7 +120,7 @@ impl Identifier {
         language(guess, Script::from_code(script.short_name()))
     }
 
-    fn guess(&self, letters: &Letters, script: Writing) -> Option<Guess> {
+    fn guess(&self, letters: &Letters, script: Writing) -> Option<Guess<'_>> {
         if let Some(verdict) = script::language_of(script) {
             return Some(self.by_script(letters, script, verdict));
         }
@@ -130,16 +130,16 @@ impl Identifier {
         match &self.linear {
             Some(linear) if linear.knows(script) => {
                 if let (true, Some(fasttext)) = (self.fasttext_alone, &self.fasttext) {
-                    return ask(fasttext, letters).into_iter().find(|guess| linear.has(&guess.code));
+                    return ask(fasttext, letters).into_iter().find(|guess| linear.has(guess.code));
                 }
                 let ranked = linear.rank(&letters.stream, script);
-                if ranked.first().is_some_and(|best| best.probability >= SURE) {
-                    return ranked.into_iter().next();
-                }
+                let best = ranked.first().copied();
+                let unsure = best.is_none_or(|best| best.probability < SURE);
                 match &self.fasttext {
-                    Some(fasttext) => weigh(ranked, fasttext, linear, letters),
-                    None => ranked.into_iter().next(),
+                    Some(fasttext) if unsure => weigh(ranked, fasttext, linear, letters),
+                    _ => best,
                 }
+                .map(calibrated)
             }
             _ => match &self.fasttext {
                 Some(fasttext) => ask(fasttext, letters).into_iter().next(),
@@ -148,8 +148,8 @@ impl Identifier {
         }
     }
 
-    fn by_script(&self, letters: &Letters, script: Writing, verdict: script::Verdict) -> Guess {
-        let sure = |code: &str, probability| Guess { code: code.to_owned(), probability };
+    fn by_script(&self, letters: &Letters, script: Writing, verdict: script::Verdict) -> Guess<'_> {
+        let sure = |code: &'static str, probability| Guess { code, probability };
         let kana = letters.count_of(Writing::Hiragana) + letters.count_of(Writing::Katakana);
         if script == Writing::Han && kana * KANA_SHARE >= letters.count {
             return sure("ja", BY_SCRIPT);
@@ -160,7 +160,7 @@ impl Identifier {
         if let Some(fasttext) = &self.fasttext
             && letters.count >= FASTTEXT_MIN_LETTERS
             && let Some(best) = ask(fasttext, letters).into_iter().next()
-            && (best.code == verdict.code || verdict.others.contains(&best.code.as_str()))
+            && (best.code == verdict.code || verdict.others.contains(&best.code))
         {
             return best;
         }
@@ -169,8 +169,8 @@ impl Identifier {
 }
 
 /// fastText's likeliest languages, dialects counted for their language.
-fn ask(fasttext: &Second, letters: &Letters) -> Vec<Guess> {
-    let mut guesses: Vec<Guess> = Vec::new();
+fn ask<'a>(fasttext: &'a Second, letters: &Letters) -> Vec<Guess<'a>> {
+    let mut guesses: Vec<Guess<'a>> = Vec::new();
     for (label, probability) in fasttext.predict(&letters.words()) {
         let Some(code) = script::language_of_label(label) else { continue };
         if probability < FASTTEXT_FLOOR {
@@ -178,7 +178,7 @@ fn ask(fasttext: &Second, letters: &Letters) -> Vec<Guess> {
         }
         match guesses.iter_mut().find(|guess| guess.code == code) {
             Some(guess) => guess.probability += probability,
-            None => guesses.push(Guess { code: code.to_owned(), probability }),
+            None => guesses.push(Guess { code, probability }),
         }
     }
     guesses.sort_by(|a, b| b.probability.total_cmp(&a.probability));
@@ -186,14 +186,19 @@ fn ask(fasttext: &Second, letters: &Letters) -> Vec<Guess> {
 }
 
 /// Weighs the linear model's answers against fastText's: probabilities multiplied, fastText's to a power.
-fn weigh(ranked: Vec<Guess>, fasttext: &Second, linear: &Linear, letters: &Letters) -> Option<Guess> {
+fn weigh<'a>(
+    ranked: Vec<Guess<'a>>,
+    fasttext: &'a Second,
+    linear: &'a Linear,
+    letters: &Letters,
+) -> Option<Guess<'a>> {
     let asked = ask(fasttext, letters);
     if letters.count >= FASTTEXT_MIN_LETTERS
         && let Some(best) = asked.first()
         && best.probability >= FASTTEXT_SURE
-        && !linear.has(&best.code)
+        && !linear.has(best.code)
     {
-        return Some(best.clone());
+        return Some(*best);
     }
     let second_opinion = |code: &str| {
         let told = asked.iter().find(|guess| guess.code == code).map(|guess| guess.probability);
@@ -201,9 +206,9 @@ fn weigh(ranked: Vec<Guess>, fasttext: &Second, linear: &Linear, letters: &Lette
         told.unwrap_or_else(unnamed).min(1.0).powf(FASTTEXT_WEIGHT)
     };
     let mut sum = 0.0;
-    let mut best: Option<Guess> = None;
+    let mut best: Option<Guess<'a>> = None;
     for mut guess in ranked {
-        guess.probability *= second_opinion(&guess.code);
+        guess.probability *= second_opinion(guess.code);
         sum += guess.probability;
         if best.as_ref().is_none_or(|best| guess.probability > best.probability) {
             best = Some(guess);
@@ -214,7 +219,7 @@ fn weigh(ranked: Vec<Guess>, fasttext: &Second, linear: &Linear, letters: &Lette
 
 /// The models are too sure of themselves; what they say with [`SURE`] is right less often. Two straight lines,
 /// fitted on the held-out texts, put that right.
-fn calibrated(guess: Guess) -> Guess {
+fn calibrated(guess: Guess<'_>) -> Guess<'_> {
     let told = guess.probability.min(1.0);
     let probability = if told < SURE {
         told * (RIGHT_WHEN_SURE / SURE)
@@ -226,22 +231,22 @@ fn calibrated(guess: Guess) -> Guess {
 
 /// whatlang's answer. Its own confidence is a distance between two languages, not a probability; what it
 /// calls reliable is right about nine times in ten, and the rest of long texts about every other time.
-fn by_whatlang(letters: &Letters) -> Option<Guess> {
+fn by_whatlang(letters: &Letters) -> Option<Guess<'static>> {
     let found = whatlang::detect(&letters.words())?;
     let probability = match (found.is_reliable(), letters.count) {
         (true, _) => WHATLANG_RELIABLE,
         (false, WHATLANG_MIN_LETTERS..) => WHATLANG_UNRELIABLE,
         (false, _) => return None,
     };
-    Some(Guess { code: script::short_code(found.lang().code()).to_owned(), probability })
+    Some(Guess { code: script::short_code(found.lang().code()), probability })
 }
 
 /// The answer for a guess, or `und`. Confidence in four decimals, so that its written form is short.
-fn language(guess: Option<Guess>, script: Script) -> Language {
+fn language(guess: Option<Guess<'_>>, script: Script) -> Language {
     const UNDETERMINED: &str = "und";
     match guess {
         Some(guess) if guess.probability >= UNDETERMINED_BELOW && guess.code != UNDETERMINED => Language {
-            code: guess.code,
+            code: guess.code.to_owned(),
             confidence: (guess.probability.min(1.0) * 10_000.0).round() / 10_000.0,
             script,
         },
