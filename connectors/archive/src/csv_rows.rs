@@ -14,11 +14,42 @@ pub const KIND: &str = "csv";
 /// Fields of an event that a column can fill, and the names columns usually have.
 const FIELDS: [(&str, &[&str]); 10] = [
     ("id", &["id", "native_id", "post_id", "tweet_id", "comment_id", "message_id", "status_id"]),
-    ("text", &["text", "body", "content", "message", "comment", "post", "tweet", "full_text", "kommentar", "nachricht"]),
-    ("author", &["author", "author_id", "user", "user_id", "username", "screen_name", "handle", "from", "autor", "nutzer"]),
+    (
+        "text",
+        &[
+            "text",
+            "body",
+            "content",
+            "message",
+            "comment",
+            "post",
+            "tweet",
+            "full_text",
+            "kommentar",
+            "nachricht",
+        ],
+    ),
+    (
+        "author",
+        &[
+            "author",
+            "author_id",
+            "user",
+            "user_id",
+            "username",
+            "screen_name",
+            "handle",
+            "from",
+            "autor",
+            "nutzer",
+        ],
+    ),
     ("author_name", &["author_name", "name", "display_name", "user_name"]),
     ("url", &["url", "link", "permalink", "permalink_url"]),
-    ("posted_at", &["posted_at", "created_at", "date", "datetime", "timestamp", "time", "published", "datum", "zeit"]),
+    (
+        "posted_at",
+        &["posted_at", "created_at", "date", "datetime", "timestamp", "time", "published", "datum", "zeit"],
+    ),
     ("lang", &["lang", "language", "sprache"]),
     ("kind", &["kind", "type"]),
     ("reply_to", &["reply_to", "in_reply_to", "in_reply_to_id", "parent_id"]),
@@ -42,7 +73,9 @@ impl Columns {
         let mut at = BTreeMap::new();
         for (field, usual) in FIELDS {
             let position = match named.get(field) {
-                Some(column) => Some(find(column).ok_or_else(|| format!("there is no column {column:?} for {field}"))?),
+                Some(column) => {
+                    Some(find(column).ok_or_else(|| format!("there is no column {column:?} for {field}"))?)
+                }
                 None => usual.iter().find_map(|name| find(name)),
             };
             if let Some(position) = position {
@@ -59,8 +92,11 @@ impl Columns {
 
 fn fields(raw: &[u8], delimiter: u8) -> Option<Vec<String>> {
     let text = html::decode_bytes(raw, None);
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).flexible(true).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .delimiter(delimiter)
+        .flexible(true)
+        .from_reader(text.as_bytes());
     let record = reader.records().next()?.ok()?;
     Some(record.iter().map(str::to_owned).collect())
 }
@@ -96,7 +132,12 @@ pub(crate) fn read_row(
 ) {
     let at = format!("row {}", unit.number);
     if unit.too_long {
-        parsed.problem(at, RejectCode::TooLarge, "the row is over the limit; its head is kept", unit.raw.clone());
+        parsed.problem(
+            at,
+            RejectCode::TooLarge,
+            "the row is over the limit; its head is kept",
+            unit.raw.clone(),
+        );
         return;
     }
     match event(columns, &unit.raw, observed_at, context) {
@@ -134,7 +175,8 @@ fn event(
     event.lang = get("lang").map(str::to_owned);
     event.reply_to = get("reply_to").map(str::to_owned);
     event.kind = get("kind").and_then(kind).unwrap_or_default();
-    event.posted_at = get("posted_at").map(|t| epoch(t).map_or_else(|| time(t, observed_at), Ok)).transpose()?;
+    event.posted_at =
+        get("posted_at").map(|t| epoch(t).map_or_else(|| time(t, observed_at), Ok)).transpose()?;
     Ok(event)
 }
 

@@ -16,7 +16,9 @@ pub(crate) struct HttpRecord {
 
 /// Reads an answer; `None` when there is no status line.
 pub(crate) fn read(bytes: &[u8]) -> Option<HttpRecord> {
-    let split = find(bytes, b"\r\n\r\n").map(|at| (at, at + 4)).or_else(|| find(bytes, b"\n\n").map(|at| (at, at + 2)));
+    let split = find(bytes, b"\r\n\r\n")
+        .map(|at| (at, at + 4))
+        .or_else(|| find(bytes, b"\n\n").map(|at| (at, at + 2)));
     let (head, body) = split.map_or((bytes, &[][..]), |(end, start)| (&bytes[..end], &bytes[start..]));
     let status_line = head.split(|b| *b == b'\n').next()?;
     let status_line = std::str::from_utf8(status_line).ok()?;

@@ -68,7 +68,12 @@ fn parse_lines(observation: &Observation, context: &ParseContext) -> Parsed {
 pub(crate) fn read_line(unit: &Unit, observed_at: Timestamp, context: &ParseContext, parsed: &mut Parsed) {
     let at = format!("line {}", unit.number);
     if unit.too_long {
-        parsed.problem(at, RejectCode::TooLarge, "the line is over the limit; its head is kept", unit.raw.clone());
+        parsed.problem(
+            at,
+            RejectCode::TooLarge,
+            "the line is over the limit; its head is kept",
+            unit.raw.clone(),
+        );
         return;
     }
     match event(&unit.raw, observed_at, context) {
@@ -148,8 +153,10 @@ mod tests {
 
     #[test]
     fn scan_lines_and_own_events() {
-        let p = parsed("{\"id\":\"1\",\"text\":\"a\",\"posted_at\":\"2026-01-01T00:00:00+01:00\",\"source\":\"x\"}\n\
-            {\"schema\":1,\"event\":\"delete\",\"source\":\"s\",\"platform\":\"p\",\"native_id\":\"9\",\"observed_at\":\"2026-01-01T00:00:00Z\"}");
+        let p = parsed(
+            "{\"id\":\"1\",\"text\":\"a\",\"posted_at\":\"2026-01-01T00:00:00+01:00\",\"source\":\"x\"}\n\
+            {\"schema\":1,\"event\":\"delete\",\"source\":\"s\",\"platform\":\"p\",\"native_id\":\"9\",\"observed_at\":\"2026-01-01T00:00:00Z\"}",
+        );
         assert!(p.problems.is_empty(), "{:?}", p.problems);
         assert_eq!(p.events[0].event.posted_at.unwrap().to_string(), "2025-12-31T23:00:00Z");
         assert_eq!(p.events[1].event.event, EventKind::Delete);
@@ -157,10 +164,15 @@ mod tests {
 
     #[test]
     fn broken_lines_keep_their_bytes_and_stop_nothing() {
-        let p = parsed("{\"id\":\"1\"\n\n{\"id\":1,\"text\":\"x\"}\n{\"text\":\"secret words\"}\n{\"id\":\"4\",\"text\":\"ok\"}\n{\"schema\":9,\"native_id\":\"1\"}");
+        let p = parsed(
+            "{\"id\":\"1\"\n\n{\"id\":1,\"text\":\"x\"}\n{\"text\":\"secret words\"}\n{\"id\":\"4\",\"text\":\"ok\"}\n{\"schema\":9,\"native_id\":\"1\"}",
+        );
         assert_eq!(p.events.len(), 1);
         let codes: Vec<_> = p.problems.iter().map(|p| p.code).collect();
-        assert_eq!(codes, [RejectCode::BadJson, RejectCode::BadJson, RejectCode::BadJson, RejectCode::UnknownSchema]);
+        assert_eq!(
+            codes,
+            [RejectCode::BadJson, RejectCode::BadJson, RejectCode::BadJson, RejectCode::UnknownSchema]
+        );
         assert_eq!(p.problems[0].raw, &b"{\"id\":\"1\""[..]);
         assert!(p.problems.iter().all(|p| !p.message.contains("secret")));
         assert_eq!(p.problems[2].message, "the field id is missing");

@@ -72,7 +72,10 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
     let settings: Config = settings(config)?;
     let known = ["auto", "jsonl", "csv", "warc"];
     if !known.contains(&settings.format.as_str()) && !deps.kinds.iter().any(|k| k.name == settings.format) {
-        return Err(ConfigError::new(&config.name, format!("settings.format: {:?} is no known kind", settings.format)));
+        return Err(ConfigError::new(
+            &config.name,
+            format!("settings.format: {:?} is no known kind", settings.format),
+        ));
     }
     Ok(Box::new(Replay::new(&config.name, settings, deps.clock.clone(), deps.kinds)))
 }
@@ -128,7 +131,12 @@ impl Replay {
     fn read(&mut self, cursor: Option<&Cursor>) -> Result<Fetched, FetchError> {
         let mut place: Place = Cursor::read(cursor);
         let Some(path) = self.current_file(&place)? else {
-            return Ok(Fetched { parsed: Parsed::default(), cursor: Cursor::of(&place)?, pace: Pace::Finished, newest: None });
+            return Ok(Fetched {
+                parsed: Parsed::default(),
+                cursor: Cursor::of(&place)?,
+                pace: Pace::Finished,
+                newest: None,
+            });
         };
         let observed_at = self.clock.now();
         if place.file.as_ref() != Some(&path) {
@@ -164,7 +172,12 @@ impl Replay {
     }
 
     /// `true` at the end of the file.
-    fn read_batch(&self, open: &mut Open, observed_at: Timestamp, parsed: &mut Parsed) -> Result<bool, FetchError> {
+    fn read_batch(
+        &self,
+        open: &mut Open,
+        observed_at: Timestamp,
+        parsed: &mut Parsed,
+    ) -> Result<bool, FetchError> {
         let mut bytes = 0;
         for _ in 0..MAX_BATCH {
             let unit = match open.units.next() {
@@ -173,7 +186,12 @@ impl Replay {
                 Err(error) => {
                     // Damaged compression: what came before stands, the rest cannot be had.
                     let at = format!("after unit {}", open.units.number());
-                    parsed.problem(at, RejectCode::BadField, format!("{}: {error}", open.path.display()), Vec::new());
+                    parsed.problem(
+                        at,
+                        RejectCode::BadField,
+                        format!("{}: {error}", open.path.display()),
+                        Vec::new(),
+                    );
                     return Ok(true);
                 }
             };
@@ -192,7 +210,10 @@ impl Replay {
             Format::Warc => warc::read_record(unit, observed_at, &self.context, parsed),
             Format::Lines(kind) | Format::Whole(kind) => {
                 let name = format!("{}:{}", open.path.display(), unit.number);
-                let line = Observation { sha256: String::new(), ..Observation::new(name, unit.raw.clone(), observed_at) };
+                let line = Observation {
+                    sha256: String::new(),
+                    ..Observation::new(name, unit.raw.clone(), observed_at)
+                };
                 parsed.append((kind.parse)(&line, &self.context));
             }
             Format::Csv => match &open.columns {
@@ -200,7 +221,12 @@ impl Replay {
                 None => match Columns::from_header(&unit.raw, &self.config.columns) {
                     Ok(columns) => open.columns = Some(columns),
                     Err(message) => {
-                        parsed.problem(format!("row {}", unit.number), RejectCode::BadField, message, unit.raw.clone());
+                        parsed.problem(
+                            format!("row {}", unit.number),
+                            RejectCode::BadField,
+                            message,
+                            unit.raw.clone(),
+                        );
                     }
                 },
             },
@@ -240,11 +266,9 @@ impl Replay {
 
     fn format_of(&self, path: &Path, head: &[u8]) -> Result<Format, FetchError> {
         let kind = |name: &str| {
-            self.kinds
-                .iter()
-                .find(|k| k.name == name)
-                .copied()
-                .ok_or_else(|| FetchError::BadUpstream(format!("{}: no connector reads {name}", path.display())))
+            self.kinds.iter().find(|k| k.name == name).copied().ok_or_else(|| {
+                FetchError::BadUpstream(format!("{}: no connector reads {name}", path.display()))
+            })
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
@@ -315,7 +339,10 @@ fn list_files(path: &Path) -> Result<Vec<PathBuf>, FetchError> {
                 _ => {}
             }
             if files.len() + folders.len() > MAX_FILES {
-                return Err(FetchError::BadUpstream(format!("{}: more than {MAX_FILES} files", path.display())));
+                return Err(FetchError::BadUpstream(format!(
+                    "{}: more than {MAX_FILES} files",
+                    path.display()
+                )));
             }
         }
     }

@@ -138,7 +138,10 @@ impl Units {
             loop {
                 let at = raw.len();
                 self.read_line(&mut raw)?;
-                if raw.len() == at || raw[at..].iter().all(u8::is_ascii_whitespace) || raw.len() > MAX_HEADER_BYTES {
+                if raw.len() == at
+                    || raw[at..].iter().all(u8::is_ascii_whitespace)
+                    || raw.len() > MAX_HEADER_BYTES
+                {
                     break;
                 }
             }

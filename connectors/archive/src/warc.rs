@@ -39,7 +39,12 @@ struct Head {
 pub(crate) fn read_record(unit: &Unit, observed_at: Timestamp, context: &ParseContext, parsed: &mut Parsed) {
     let at = format!("record {}", unit.number);
     if unit.too_long {
-        parsed.problem(at, RejectCode::TooLarge, "the record is over the limit; its head is kept", unit.raw.clone());
+        parsed.problem(
+            at,
+            RejectCode::TooLarge,
+            "the record is over the limit; its head is kept",
+            unit.raw.clone(),
+        );
         return;
     }
     let (head, content) = unit.raw.split_at(unit.content_at);
@@ -58,13 +63,19 @@ pub(crate) fn read_record(unit: &Unit, observed_at: Timestamp, context: &ParseCo
             Some(HttpRecord { status: 200, content_type, body }) => (content_type, body),
             Some(_) => return parsed.ignore("error_answer"),
             None => {
-                parsed.problem(at, RejectCode::BadField, "a response without HTTP status line", unit.raw.clone());
+                parsed.problem(
+                    at,
+                    RejectCode::BadField,
+                    "a response without HTTP status line",
+                    unit.raw.clone(),
+                );
                 return;
             }
         },
         _ => return parsed.ignore("no_page"),
     };
-    let charset = content_type.split_once("charset=").map(|(_, c)| c.trim_matches(['"', '\'', ' ']).to_owned());
+    let charset =
+        content_type.split_once("charset=").map(|(_, c)| c.trim_matches(['"', '\'', ' ']).to_owned());
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let text = html::decode_bytes(&body, charset.as_deref());
     let text = match kind.as_str() {
@@ -99,7 +110,15 @@ fn read_head(head: &[u8], observed_at: Timestamp) -> Option<Head> {
     let line = String::from_utf8_lossy(head);
     let fields: Vec<&str> = line.trim_end().rsplitn(5, ' ').collect();
     let [length, content_type, date, _, url] = fields[..] else { return None };
-    let written = format!("{}-{}-{} {}:{}:{}", date.get(..4)?, date.get(4..6)?, date.get(6..8)?, date.get(8..10)?, date.get(10..12)?, date.get(12..14)?);
+    let written = format!(
+        "{}-{}-{} {}:{}:{}",
+        date.get(..4)?,
+        date.get(4..6)?,
+        date.get(6..8)?,
+        date.get(8..10)?,
+        date.get(10..12)?,
+        date.get(12..14)?
+    );
     Some(Head {
         record_type: if url.starts_with("filedesc:") { "filedesc" } else { "response" }.to_owned(),
         url: url.to_owned(),
@@ -119,7 +138,9 @@ mod tests {
         let warc = format!(
             "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://x.test/\r\nWARC-Date: 2020-01-01T00:00:00Z\r\nContent-Length: {}\r\n\r\n{page}\r\n\r\n\
              WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: http://y.test/\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nabc\r\n\r\n\
-             WARC/1.0\r\nWARC-Type: response\r\nContent-Length: 99\r\n\r\nHTTP", page.len());
+             WARC/1.0\r\nWARC-Type: response\r\nContent-Length: 99\r\n\r\nHTTP",
+            page.len()
+        );
         let o = Observation::new("f", warc.into_bytes(), Timestamp::default());
         let p = parse(&o, &ParseContext::new("test"));
         let texts: Vec<_> = p.events.iter().map(|e| e.event.text.as_str()).collect();

@@ -46,7 +46,8 @@ async fn a_replaced_file_is_read_anew_and_a_missing_one_is_gone() {
 async fn broken_lines_stop_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.jsonl");
-    std::fs::write(&path, [lines(0, 2).as_bytes(), b"{broken\n\xff\xfe\n", lines(2, 4).as_bytes()].concat()).unwrap();
+    std::fs::write(&path, [lines(0, 2).as_bytes(), b"{broken\n\xff\xfe\n", lines(2, 4).as_bytes()].concat())
+        .unwrap();
     let fetched = connector(&path).fetch(None).await.unwrap();
     assert_eq!((fetched.parsed.events.len(), fetched.parsed.problems.len()), (4, 2));
     assert_eq!(fetched.parsed.problems[0].raw, &b"{broken"[..]);

@@ -53,9 +53,9 @@ impl<'a> Cbor<'a> {
             Self::Text(text) => Value::from(*text),
             Self::Bool(b) => Value::Bool(*b),
             Self::Array(items) => items.iter().map(Self::to_json).collect(),
-            Self::Map(fields) => {
-                Value::Object(fields.iter().map(|(k, v)| ((*k).to_owned(), v.to_json())).collect::<Map<_, _>>())
-            }
+            Self::Map(fields) => Value::Object(
+                fields.iter().map(|(k, v)| ((*k).to_owned(), v.to_json())).collect::<Map<_, _>>(),
+            ),
             Self::Bytes(_) | Self::Link(_) | Self::Null => Value::Null,
         }
     }
@@ -213,7 +213,8 @@ mod tests {
     #[test]
     fn values_of_every_kind() {
         // {"a": [1, -2, "x", h'00', true, null, 42(h'0001')]}
-        let bytes = [0xa1, 0x61, b'a', 0x87, 1, 0x21, 0x61, b'x', 0x41, 0, 0xf5, 0xf6, 0xd8, 42, 0x42, 0, 1, 0xff];
+        let bytes =
+            [0xa1, 0x61, b'a', 0x87, 1, 0x21, 0x61, b'x', 0x41, 0, 0xf5, 0xf6, 0xd8, 42, 0x42, 0, 1, 0xff];
         let (value, rest) = cbor(&bytes).unwrap();
         assert_eq!(rest, [0xff]);
         let Some(Cbor::Array(items)) = value.get("a") else { panic!("no array") };

@@ -82,7 +82,12 @@ fn read_frame(
     };
     if header.get("op").and_then(Cbor::as_i64) == Some(-1) {
         let error = body.get("error").and_then(Cbor::as_str).unwrap_or("unnamed");
-        parsed.problem(at, RejectCode::BadField, format!("the server reports an error: {error:.60}"), frame.clone());
+        parsed.problem(
+            at,
+            RejectCode::BadField,
+            format!("the server reports an error: {error:.60}"),
+            frame.clone(),
+        );
         return None;
     }
     match header.get("t").and_then(Cbor::as_str) {
@@ -95,14 +100,21 @@ fn read_frame(
     body.get("seq").and_then(Cbor::as_i64)
 }
 
-fn read_account(body: &Cbor<'_>, frame: &Bytes, observation: &Observation, context: &ParseContext, parsed: &mut Parsed) {
+fn read_account(
+    body: &Cbor<'_>,
+    frame: &Bytes,
+    observation: &Observation,
+    context: &ParseContext,
+    parsed: &mut Parsed,
+) {
     let Some(did) = body.get("did").and_then(Cbor::as_str) else {
         parsed.problem("#account", RejectCode::BadField, "did is missing", frame.clone());
         return;
     };
     let mut event = Event::new(EventKind::Account, &context.source, PLATFORM, did, observation.observed_at);
     event.author = Some(Author { id: did.to_owned(), handle: None, name: None });
-    event.posted_at = body.get("time").and_then(Cbor::as_str).and_then(|t| dates::parse(t, observation.observed_at));
+    event.posted_at =
+        body.get("time").and_then(Cbor::as_str).and_then(|t| dates::parse(t, observation.observed_at));
     let is_active = body.get("active") == Some(&Cbor::Bool(true));
     let status = body.get("status").and_then(Cbor::as_str).unwrap_or("inactive");
     event.tags = vec![if is_active { "active" } else { status }.to_owned()];
@@ -117,7 +129,8 @@ fn read_commit(
     context: &ParseContext,
     parsed: &mut Parsed,
 ) {
-    let (Some(did), Some(Cbor::Array(ops))) = (body.get("repo").and_then(Cbor::as_str), body.get("ops")) else {
+    let (Some(did), Some(Cbor::Array(ops))) = (body.get("repo").and_then(Cbor::as_str), body.get("ops"))
+    else {
         parsed.problem(at, RejectCode::BadField, "a commit without repo or ops", frame.clone());
         return;
     };

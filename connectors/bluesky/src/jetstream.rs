@@ -138,7 +138,11 @@ fn read(line: &[u8], observed_at: Timestamp, context: &ParseContext) -> Result<R
     read_wire(text, observed_at, context)
 }
 
-fn read_wire(text: &str, observed_at: Timestamp, context: &ParseContext) -> Result<Read, (RejectCode, String)> {
+fn read_wire(
+    text: &str,
+    observed_at: Timestamp,
+    context: &ParseContext,
+) -> Result<Read, (RejectCode, String)> {
     let wire: Wire<'_> = serde_json::from_str(text).map_err(|e| bad_json(&e))?;
     let did = &*wire.did;
     if !did.starts_with("did:") {
@@ -177,7 +181,12 @@ fn read_commit(
         "create" => EventKind::Post,
         "update" => EventKind::Edit,
         "delete" => EventKind::Delete,
-        _ => return Err((RejectCode::BadField, "commit.operation is none of create, update, delete".to_owned())),
+        _ => {
+            return Err((
+                RejectCode::BadField,
+                "commit.operation is none of create, update, delete".to_owned(),
+            ));
+        }
     };
     if commit.rkey.is_empty() {
         return Err((RejectCode::BadField, "commit.rkey is empty".to_owned()));
@@ -233,7 +242,10 @@ mod tests {
         assert_eq!((e.kind, e.text.as_str(), e.lang.as_deref()), (PostKind::Reply, "a \"b\"", Some("de")));
         assert_eq!(e.reply_to.as_deref(), Some("at://did:plc:b/app.bsky.feed.post/1"));
         assert_eq!(e.quote_of.as_deref(), Some("at://q"));
-        assert_eq!((e.tags.as_slice(), e.links.as_slice()), (&["t".to_owned()][..], &["https://x.test/".to_owned()][..]));
+        assert_eq!(
+            (e.tags.as_slice(), e.links.as_slice()),
+            (&["t".to_owned()][..], &["https://x.test/".to_owned()][..])
+        );
         assert_eq!(e.media[0].alt.as_deref(), Some("d"));
     }
 
@@ -245,10 +257,12 @@ mod tests {
 
     #[test]
     fn deletes_accounts_likes_and_garbage() {
-        let p = parsed("{\"did\":\"did:plc:a\",\"kind\":\"commit\",\"commit\":{\"operation\":\"delete\",\"collection\":\"app.bsky.feed.post\",\"rkey\":\"3k\"}}\n\
+        let p = parsed(
+            "{\"did\":\"did:plc:a\",\"kind\":\"commit\",\"commit\":{\"operation\":\"delete\",\"collection\":\"app.bsky.feed.post\",\"rkey\":\"3k\"}}\n\
             {\"did\":\"did:plc:a\",\"time_us\":5,\"kind\":\"account\",\"account\":{\"active\":false,\"status\":\"deleted\"}}\n\
             {\"did\":\"did:plc:a\",\"kind\":\"commit\",\"commit\":{\"operation\":\"create\",\"collection\":\"app.bsky.feed.like\",\"rkey\":\"1\",\"record\":{}}}\n\
-            {\"did\":\"did:plc:a\",\"kind\":\"identity\",\"identity\":{}}\n{\"did\":1}\n{");
+            {\"did\":\"did:plc:a\",\"kind\":\"identity\",\"identity\":{}}\n{\"did\":1}\n{",
+        );
         assert_eq!(p.events[0].event.event, EventKind::Delete);
         assert_eq!(p.events[1].event.event, EventKind::Account);
         assert_eq!((p.ignored["like"], p.ignored["identity"], p.problems.len()), (1, 1, 2));

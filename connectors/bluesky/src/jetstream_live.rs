@@ -193,7 +193,9 @@ impl Jetstream {
         let position = place.position.filter(|_| place.endpoint == endpoint);
         let opened = match self.stream.open(&self.deps.http, &address, position).await {
             // Version 2 answers 400 when the cursor lies below its floor: what lies between is lost, and said so.
-            Err(FetchError::BadUpstream(message)) if place.position.is_some() && message.starts_with("400") => {
+            Err(FetchError::BadUpstream(message))
+                if place.position.is_some() && message.starts_with("400") =>
+            {
                 tracing::warn!(source.name = %self.context.source, "the cursor is too old for the server: there is a gap");
                 let address = self.address(&endpoint, &Place::default())?;
                 self.stream.open(&self.deps.http, &address, position).await
@@ -206,7 +208,12 @@ impl Jetstream {
     }
 
     /// The events of the frames after `last`, one a line, and the position of the last.
-    fn lines(&self, frames: Vec<Frame>, last: Option<i64>, parsed: &mut Parsed) -> (Vec<u8>, Option<i64>, Option<i64>) {
+    fn lines(
+        &self,
+        frames: Vec<Frame>,
+        last: Option<i64>,
+        parsed: &mut Parsed,
+    ) -> (Vec<u8>, Option<i64>, Option<i64>) {
         let (mut lines, mut position, mut time) = (Vec::new(), last, None);
         for frame in frames {
             let line = match frame {

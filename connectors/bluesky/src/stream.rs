@@ -30,7 +30,12 @@ impl Stream {
         self.socket.as_ref().is_some_and(|(_, at)| *at == position)
     }
 
-    pub(crate) async fn open(&mut self, http: &Http, address: &str, position: Option<i64>) -> Result<(), FetchError> {
+    pub(crate) async fn open(
+        &mut self,
+        http: &Http,
+        address: &str,
+        position: Option<i64>,
+    ) -> Result<(), FetchError> {
         self.socket = None;
         let socket = ws::connect(http, address, &[], self.limits).await?;
         self.socket = Some((socket, position));

@@ -22,9 +22,18 @@ pub(crate) fn is_view(body: &[u8]) -> bool {
         && !has(b"\"commit\"")
         && !has(b"\"payload\"")
         && !has(b"\"kind\"")
-        && (has(b"\"uri\"") || has(b"\"posts\"") || has(b"\"feed\"") || has(b"\"thread\"") || has(b"\"feeds\"")
-            || has(b"\"actors\"") || has(b"\"likes\"") || has(b"\"repostedBy\"") || has(b"\"view\"")
-            || has(b"\"follows\"") || has(b"\"cid\"") || has(b"\"did\""))
+        && (has(b"\"uri\"")
+            || has(b"\"posts\"")
+            || has(b"\"feed\"")
+            || has(b"\"thread\"")
+            || has(b"\"feeds\"")
+            || has(b"\"actors\"")
+            || has(b"\"likes\"")
+            || has(b"\"repostedBy\"")
+            || has(b"\"view\"")
+            || has(b"\"follows\"")
+            || has(b"\"cid\"")
+            || has(b"\"did\""))
 }
 
 /// Every post view or record in the document.
@@ -65,7 +74,8 @@ fn walk(
         Value::Object(fields) => {
             if let Some(uri) = fields.get("uri").and_then(Value::as_str)
                 && let Some((did, rkey)) = post_address(uri)
-                && let Some(record) = fields.get("record").or_else(|| fields.get("value")).filter(|r| r.get("text").is_some())
+                && let Some(record) =
+                    fields.get("record").or_else(|| fields.get("value")).filter(|r| r.get("text").is_some())
             {
                 if seen.insert(uri.to_owned()) {
                     push(did, rkey, record, value, observation, context, parsed);
@@ -104,7 +114,12 @@ fn push(
     let post: Post<'_> = match serde_json::from_str(&text) {
         Ok(post) => post,
         Err(_) => {
-            parsed.problem(record::at_uri(did, POST, rkey), RejectCode::BadJson, "the record is malformed", raw);
+            parsed.problem(
+                record::at_uri(did, POST, rkey),
+                RejectCode::BadJson,
+                "the record is malformed",
+                raw,
+            );
             return;
         }
     };
@@ -117,7 +132,12 @@ fn push(
         known.name = said("displayName").filter(|n| !n.is_empty());
     }
     let count = |field: &str| view.get(field).and_then(Value::as_u64);
-    let reach = Reach { likes: count("likeCount"), shares: count("repostCount"), replies: count("replyCount"), ..Reach::default() };
+    let reach = Reach {
+        likes: count("likeCount"),
+        shares: count("repostCount"),
+        replies: count("replyCount"),
+        ..Reach::default()
+    };
     event.reach = Some(reach).filter(|r| *r != Reach::default());
     parsed.push(event, raw);
 }

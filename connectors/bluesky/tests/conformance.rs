@@ -11,7 +11,10 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 const POSTS: i64 = 30;
 
 fn event(n: i64) -> String {
-    format!("{{\"did\":\"did:plc:a\",\"time_us\":{},\"kind\":\"commit\",\"commit\":{{\"rev\":\"r\",\"operation\":\"create\",\"collection\":\"app.bsky.feed.post\",\"rkey\":\"{n}\",\"record\":{{\"text\":\"t{n}\",\"createdAt\":\"2026-01-02T03:04:05Z\"}},\"cid\":\"c\"}}}}", n * 1_000_000)
+    format!(
+        "{{\"did\":\"did:plc:a\",\"time_us\":{},\"kind\":\"commit\",\"commit\":{{\"rev\":\"r\",\"operation\":\"create\",\"collection\":\"app.bsky.feed.post\",\"rkey\":\"{n}\",\"record\":{{\"text\":\"t{n}\",\"createdAt\":\"2026-01-02T03:04:05Z\"}},\"cid\":\"c\"}}}}",
+        n * 1_000_000
+    )
 }
 
 /// Closes after `per_connection` events.
@@ -26,7 +29,8 @@ async fn serve(per_connection: usize) -> std::net::SocketAddr {
                 let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
                     let query = request.uri().query().unwrap_or_default();
                     assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
-                    cursor = query.split('&').find_map(|p| p.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0);
+                    cursor =
+                        query.split('&').find_map(|p| p.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0);
                     Ok(response)
                 };
                 let mut socket = tokio_tungstenite::accept_hdr_async(tcp, callback).await.unwrap();
@@ -52,7 +56,10 @@ async fn serve(per_connection: usize) -> std::net::SocketAddr {
 }
 
 fn connector(address: std::net::SocketAddr) -> Box<dyn Connector> {
-    let config: SourceConfig = toml::from_str(&format!("name='t'\nkind='jetstream'\n[settings]\nendpoints=['ws://{address}']\nstall_timeout_secs=2")).unwrap();
+    let config: SourceConfig = toml::from_str(&format!(
+        "name='t'\nkind='jetstream'\n[settings]\nendpoints=['ws://{address}']\nstall_timeout_secs=2"
+    ))
+    .unwrap();
     streife_bluesky::jetstream::connect(&config, &conformance::deps()).unwrap()
 }
 

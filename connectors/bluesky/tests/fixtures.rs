@@ -11,7 +11,12 @@ fn jetstream_recordings() {
         let ignored: u64 = parsed.ignored.values().sum();
         assert_eq!(parsed.events.len() + ignored as usize, lines, "{}", path.display());
         assert!(parsed.problems.is_empty() && !parsed.events.is_empty(), "{:?}", parsed.problems);
-        assert!(parsed.events.iter().all(|e| e.event.event != streife_domain::EventKind::Post || e.event.posted_at.is_some()));
+        assert!(
+            parsed
+                .events
+                .iter()
+                .all(|e| e.event.event != streife_domain::EventKind::Post || e.event.posted_at.is_some())
+        );
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 use streife_domain::{Author, EventKind, PostKind, Reach, RejectCode};
 use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, html, json, recorded,
-    settings,
+    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, html, json,
+    recorded, settings,
 };
 
 /// The name of this kind.
@@ -51,7 +51,13 @@ fn parse_answer(observation: &Observation, context: &ParseContext) -> Parsed {
     json::finished(parsed, "no_post_in_answer")
 }
 
-fn read_post(post: &Value, topic_title: Option<&str>, observation: &Observation, context: &ParseContext, parsed: &mut Parsed) {
+fn read_post(
+    post: &Value,
+    topic_title: Option<&str>,
+    observation: &Observation,
+    context: &ParseContext,
+    parsed: &mut Parsed,
+) {
     let raw = Bytes::from(post.to_string());
     let Some(id) = json::id(post, "id").or_else(|| json::id(post, "post_id")) else {
         if post.get("cooked").is_none() && post.get("raw").is_none() {
@@ -64,10 +70,16 @@ fn read_post(post: &Value, topic_title: Option<&str>, observation: &Observation,
         || post.get("user_deleted").and_then(Value::as_bool) == Some(true);
     let kind = if is_gone { EventKind::Delete } else { EventKind::Post };
     let mut event = context.event(kind, PLATFORM, &id, observation);
-    let cooked = json::text(post, "cooked").or_else(|| json::text(post, "excerpt")).or_else(|| json::text(post, "blurb"));
+    let cooked = json::text(post, "cooked")
+        .or_else(|| json::text(post, "excerpt"))
+        .or_else(|| json::text(post, "blurb"));
     let content = cooked.map(html::content).unwrap_or_default();
     if !is_gone {
-        event.text = if content.text.is_empty() { json::text(post, "raw").unwrap_or_default().to_owned() } else { content.text };
+        event.text = if content.text.is_empty() {
+            json::text(post, "raw").unwrap_or_default().to_owned()
+        } else {
+            content.text
+        };
     }
     let number = json::count(post, "post_number").unwrap_or(1);
     if number <= 1 && !is_gone {
@@ -84,11 +96,13 @@ fn read_post(post: &Value, topic_title: Option<&str>, observation: &Observation,
     });
     event.posted_at = json::time(post, "created_at", observation.observed_at);
     let is_edited = json::count(post, "version").is_some_and(|v| v > 1);
-    event.edited_at = json::time(post, "updated_at", observation.observed_at).filter(|t| is_edited && Some(*t) != event.posted_at);
+    event.edited_at = json::time(post, "updated_at", observation.observed_at)
+        .filter(|t| is_edited && Some(*t) != event.posted_at);
     if let Some(parent) = json::count(post, "reply_to_post_number") {
         event.kind = PostKind::Reply;
         // Answers name the number within the topic, not the id.
-        event.reply_to = json::id(post, "topic_id").map(|topic| context.native_id(&format!("t/{topic}/{parent}")));
+        event.reply_to =
+            json::id(post, "topic_id").map(|topic| context.native_id(&format!("t/{topic}/{parent}")));
     } else if number > 1 {
         event.kind = PostKind::Reply;
         event.reply_to = json::id(post, "topic_id").map(|topic| context.native_id(&format!("t/{topic}/1")));
@@ -139,7 +153,8 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
         .filter(|(scheme, host)| matches!(*scheme, "http" | "https") && !host.is_empty())
         .map(|(_, host)| host.to_owned())
         .ok_or_else(|| ConfigError::new(&config.name, "settings.server is no web address"))?;
-    let request = Request::get(format!("{server}/posts.json")).header("accept", "application/json").as_crawler();
+    let request =
+        Request::get(format!("{server}/posts.json")).header("accept", "application/json").as_crawler();
     let target = Target::new(request, ParseContext::scoped(&config.name, host)).paged(MAX_PAGES, older);
     Ok(Box::new(Poll::new(vec![target], parse, deps)))
 }

@@ -8,7 +8,8 @@ pub mod stix;
 use serde::Deserialize;
 use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SecretSource, SourceConfig, settings,
+    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SecretSource,
+    SourceConfig, settings,
 };
 
 /// The lines of the application's registration table.

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use serde_json::Value;
 use streife_domain::{Author, EventKind, PostKind, RejectCode};
-use streife_sdk::{ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded};
+use streife_sdk::{
+    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
+};
 
 /// The name of this kind.
 pub const KIND: &str = "misp";
@@ -50,7 +52,10 @@ fn read(item: &Value, observation: &Observation, context: &ParseContext, parsed:
     let mut lines: Vec<String> = json::text(item, "info").map(str::to_owned).into_iter().collect();
     let objects = json::items(item, "Object").iter().flat_map(|o| json::items(o, "Attribute"));
     for attribute in json::items(item, "Attribute").iter().chain(objects).take(MAX_ATTRIBUTES) {
-        let (Some(kind), Some(value)) = (json::text(attribute, "type"), json::text(attribute, "value")) else { continue };
+        let (Some(kind), Some(value)) = (json::text(attribute, "type"), json::text(attribute, "value"))
+        else {
+            continue;
+        };
         if matches!(kind, "url" | "link") {
             event.links.push(value.to_owned());
         }
@@ -59,11 +64,17 @@ fn read(item: &Value, observation: &Observation, context: &ParseContext, parsed:
     if !is_deleted {
         event.text = lines.join("\n");
     }
-    let seconds = |field: &str| json::text(item, field).and_then(|t| t.parse::<i64>().ok()).filter(|s| *s > 0);
+    let seconds =
+        |field: &str| json::text(item, field).and_then(|t| t.parse::<i64>().ok()).filter(|s| *s > 0);
     event.posted_at = json::time(item, "date", observation.observed_at);
     event.edited_at = seconds("timestamp").map(streife_domain::Timestamp::from_secs);
-    event.author = item.get("Orgc").and_then(|o| json::text(o, "name")).map(|name| Author { id: name.to_owned(), handle: None, name: Some(name.to_owned()) });
-    event.tags = json::items(item, "Tag").iter().filter_map(|t| json::text(t, "name")).map(str::to_owned).collect();
+    event.author = item.get("Orgc").and_then(|o| json::text(o, "name")).map(|name| Author {
+        id: name.to_owned(),
+        handle: None,
+        name: Some(name.to_owned()),
+    });
+    event.tags =
+        json::items(item, "Tag").iter().filter_map(|t| json::text(t, "name")).map(str::to_owned).collect();
     parsed.push(event, raw);
 }
 

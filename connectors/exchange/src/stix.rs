@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use serde_json::Value;
 use streife_domain::{Author, EventKind, PostKind, RejectCode};
-use streife_sdk::{ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded};
+use streife_sdk::{
+    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
+};
 
 /// The name of this kind.
 pub const KIND: &str = "stix";
@@ -43,26 +45,54 @@ fn read(object: &Value, observation: &Observation, context: &ParseContext, parse
         parsed.problem("object", RejectCode::BadField, "id or type is missing", raw);
         return;
     };
-    if matches!(kind, "marking-definition" | "relationship" | "identity" | "extension-definition" | "language-content" | "bundle") {
+    if matches!(
+        kind,
+        "marking-definition"
+            | "relationship"
+            | "identity"
+            | "extension-definition"
+            | "language-content"
+            | "bundle"
+    ) {
         return parsed.ignore("no_content_object");
     }
     let is_revoked = object.get("revoked").and_then(Value::as_bool) == Some(true);
-    let mut event = context.event(if is_revoked { EventKind::Delete } else { EventKind::Post }, "stix", "", observation);
+    let mut event =
+        context.event(if is_revoked { EventKind::Delete } else { EventKind::Post }, "stix", "", observation);
     id.clone_into(&mut event.native_id);
     event.kind = PostKind::Article;
     if !is_revoked {
-        let parts = ["name", "abstract", "description", "content", "pattern", "opinion", "explanation", "value", "url"];
+        let parts = [
+            "name",
+            "abstract",
+            "description",
+            "content",
+            "pattern",
+            "opinion",
+            "explanation",
+            "value",
+            "url",
+        ];
         event.text = parts.iter().filter_map(|p| json::text(object, p)).collect::<Vec<_>>().join("\n\n");
     }
-    event.posted_at = json::time(object, "published", observation.observed_at).or_else(|| json::time(object, "created", observation.observed_at));
-    event.edited_at = json::time(object, "modified", observation.observed_at).filter(|t| Some(*t) != event.posted_at);
-    event.author = json::text(object, "created_by_ref").map(|id| Author { id: id.to_owned(), handle: None, name: None });
+    event.posted_at = json::time(object, "published", observation.observed_at)
+        .or_else(|| json::time(object, "created", observation.observed_at));
+    event.edited_at =
+        json::time(object, "modified", observation.observed_at).filter(|t| Some(*t) != event.posted_at);
+    event.author =
+        json::text(object, "created_by_ref").map(|id| Author { id: id.to_owned(), handle: None, name: None });
     event.lang = json::text(object, "lang").map(str::to_owned);
-    let texts = |field: &str| json::items(object, field).iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
+    let texts = |field: &str| {
+        json::items(object, field).iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
     event.tags = texts("labels");
     event.tags.extend(texts("object_marking_refs"));
     event.tags.push(kind.to_owned());
-    event.links = json::items(object, "external_references").iter().filter_map(|r| json::text(r, "url")).map(str::to_owned).collect();
+    event.links = json::items(object, "external_references")
+        .iter()
+        .filter_map(|r| json::text(r, "url"))
+        .map(str::to_owned)
+        .collect();
     parsed.push(event, raw);
 }
 

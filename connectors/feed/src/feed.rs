@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use streife_domain::{Author, EventKind, Media, PostKind, RejectCode, Timestamp};
 use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, Request, SourceConfig, html, recorded, settings,
+    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, Request, SourceConfig, html, recorded,
+    settings,
 };
 use url::Url;
 
@@ -36,7 +37,11 @@ fn parse_feed(observation: &Observation, context: &ParseContext) -> Parsed {
     }
     let text = html::decode(observation);
     if !html::depth_is_bounded(&text) {
-        return Parsed::refused(RejectCode::TooLarge, format!("nested over {} deep", html::MAX_DEPTH), observation);
+        return Parsed::refused(
+            RejectCode::TooLarge,
+            format!("nested over {} deep", html::MAX_DEPTH),
+            observation,
+        );
     }
     let text = without_declaration(&text);
     let base = Url::parse(&observation.url).ok().map(String::from);
@@ -54,7 +59,9 @@ fn parse_feed(observation: &Observation, context: &ParseContext) -> Parsed {
                 let reason = match error {
                     feed_rs::parser::ParseFeedError::ParseError(_) => "no feed",
                     feed_rs::parser::ParseFeedError::JsonSerde(_) => "no JSON feed",
-                    feed_rs::parser::ParseFeedError::JsonUnsupportedVersion(_) => "a JSON feed of unknown version",
+                    feed_rs::parser::ParseFeedError::JsonUnsupportedVersion(_) => {
+                        "a JSON feed of unknown version"
+                    }
                     _ => "neither XML nor JSON",
                 };
                 return Parsed::refused(RejectCode::BadField, reason, observation);
@@ -80,7 +87,12 @@ fn events(feed: Feed, observation: &Observation, context: &ParseContext) -> Pars
     for (number, entry) in feed.entries.into_iter().enumerate() {
         if number >= MAX_ENTRIES {
             let rest = observation.body.slice(0..0);
-            parsed.problem("feed", RejectCode::TooLarge, format!("only the first {MAX_ENTRIES} entries are read"), rest);
+            parsed.problem(
+                "feed",
+                RejectCode::TooLarge,
+                format!("only the first {MAX_ENTRIES} entries are read"),
+                rest,
+            );
             break;
         }
         push_entry(entry, language.as_deref(), feed_author.as_deref(), observation, context, &mut parsed);
@@ -100,7 +112,8 @@ fn push_entry(
     parsed: &mut Parsed,
 ) {
     let is_page = |rel: &Option<String>| rel.as_deref().is_none_or(|r| r == "alternate");
-    let link = entry.links.iter().find(|l| is_page(&l.rel)).or_else(|| entry.links.first()).map(|l| l.href.clone());
+    let link =
+        entry.links.iter().find(|l| is_page(&l.rel)).or_else(|| entry.links.first()).map(|l| l.href.clone());
     let title = entry.title.as_ref().map(|t| plain(t).text).unwrap_or_default();
     let body = entry.content.as_ref().and_then(|c| c.body.as_deref()).map(html::content);
     let summary = entry.summary.as_ref().map(plain);
@@ -113,13 +126,15 @@ fn push_entry(
     event.text = text;
     event.url = link;
     event.lang = entry.language.as_deref().or(language).filter(|l| !l.is_empty()).map(str::to_owned);
-    let name = entry.authors.first().and_then(|p| p.name.as_deref()).filter(|n| !n.is_empty()).or(feed_author);
+    let name =
+        entry.authors.first().and_then(|p| p.name.as_deref()).filter(|n| !n.is_empty()).or(feed_author);
     event.author = name.map(|n| Author { id: n.to_owned(), handle: None, name: Some(n.to_owned()) });
     let published = entry.published.map(|t| Timestamp::from_micros(t.timestamp_micros()));
     let updated = entry.updated.map(|t| Timestamp::from_micros(t.timestamp_micros()));
     event.posted_at = published.or(updated);
     event.edited_at = updated.filter(|u| published.is_some_and(|p| p != *u));
-    event.tags = entry.categories.into_iter().map(|c| c.label.unwrap_or(c.term)).filter(|t| !t.is_empty()).collect();
+    event.tags =
+        entry.categories.into_iter().map(|c| c.label.unwrap_or(c.term)).filter(|t| !t.is_empty()).collect();
     event.links = content.links;
     for link in entry.links.into_iter().filter(|l| l.rel.as_deref() == Some("enclosure")) {
         push_media(&mut event.media, link.media_type.unwrap_or_else(|| "link".to_owned()), link.href);
@@ -187,7 +202,12 @@ pub struct Config {
 /// Unknown settings, no address, or one that is none.
 pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>, ConfigError> {
     let settings: Config = settings(config)?;
-    let targets = web_targets(config, &settings.urls, "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5", MAX_FEED_BYTES)?;
+    let targets = web_targets(
+        config,
+        &settings.urls,
+        "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5",
+        MAX_FEED_BYTES,
+    )?;
     Ok(Box::new(Poll::new(targets, parse, deps)))
 }
 
@@ -203,10 +223,10 @@ pub(crate) fn web_targets(
     }
     let mut targets = Vec::new();
     for address in urls {
-        let url = Url::parse(address)
-            .ok()
-            .filter(|u| matches!(u.scheme(), "http" | "https"))
-            .ok_or_else(|| ConfigError::new(&config.name, format!("settings.urls: {address:?} is no web address")))?;
+        let url =
+            Url::parse(address).ok().filter(|u| matches!(u.scheme(), "http" | "https")).ok_or_else(|| {
+                ConfigError::new(&config.name, format!("settings.urls: {address:?} is no web address"))
+            })?;
         let mut request = Request::get(address).header("accept", accept).as_crawler();
         request.max_bytes = max_bytes;
         let host = url.host_str().unwrap_or_default().to_owned();

@@ -61,7 +61,9 @@ fn items(text: &str) -> Vec<&str> {
 fn find_tag(text: &str, name: &str) -> Option<usize> {
     let open = format!("<{name}");
     text.match_indices(&open)
-        .find(|(at, _)| text[at + open.len()..].starts_with(|c: char| c == '>' || c == '/' || c.is_whitespace()))
+        .find(|(at, _)| {
+            text[at + open.len()..].starts_with(|c: char| c == '>' || c == '/' || c.is_whitespace())
+        })
         .map(|(at, _)| at)
 }
 

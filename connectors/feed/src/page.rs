@@ -9,7 +9,8 @@ use serde::Deserialize;
 use streife_domain::{Author, EventKind, PostKind, RejectCode, Timestamp};
 use streife_sdk::poll::Poll;
 use streife_sdk::{
-    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, dates, html, recorded, settings,
+    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, dates, html, recorded,
+    settings,
 };
 use url::Url;
 
@@ -35,7 +36,11 @@ fn parse_page(observation: &Observation, context: &ParseContext) -> Parsed {
         return Parsed::refused(RejectCode::BadField, "no HTML", observation);
     }
     if !html::depth_is_bounded(&page) {
-        return Parsed::refused(RejectCode::TooLarge, format!("nested over {} deep", html::MAX_DEPTH), observation);
+        return Parsed::refused(
+            RejectCode::TooLarge,
+            format!("nested over {} deep", html::MAX_DEPTH),
+            observation,
+        );
     }
     let about = About::read(&page, observation);
     let main = main_text(&page, &observation.url);
@@ -93,7 +98,11 @@ impl About {
         let head = Html::parse_document(&page[..end]);
         let value = |selector: &str, attribute: &str| {
             let selector = Selector::parse(selector).ok()?;
-            head.select(&selector).find_map(|e| e.attr(attribute)).map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned)
+            head.select(&selector)
+                .find_map(|e| e.attr(attribute))
+                .map(str::trim)
+                .filter(|v| !v.is_empty())
+                .map(str::to_owned)
         };
         let base = Url::parse(&observation.url).ok();
         let address = |text: String| match &base {
@@ -105,13 +114,23 @@ impl About {
             canonical: value("link[rel=canonical]", "href")
                 .and_then(address)
                 .or_else(|| value("meta[property='og:url']", "content").and_then(address)),
-            language: value("html[lang]", "lang").map(|l| l.split(['-', '_']).next().unwrap_or_default().to_lowercase()),
-            published: ["meta[property='article:published_time']", "meta[itemprop=datePublished]", "meta[name=date]", "meta[name='dcterms.created']"]
-                .iter()
-                .find_map(|s| value(s, "content").and_then(time)),
-            modified: ["meta[property='article:modified_time']", "meta[itemprop=dateModified]", "meta[name='last-modified']"]
-                .iter()
-                .find_map(|s| value(s, "content").and_then(time)),
+            language: value("html[lang]", "lang")
+                .map(|l| l.split(['-', '_']).next().unwrap_or_default().to_lowercase()),
+            published: [
+                "meta[property='article:published_time']",
+                "meta[itemprop=datePublished]",
+                "meta[name=date]",
+                "meta[name='dcterms.created']",
+            ]
+            .iter()
+            .find_map(|s| value(s, "content").and_then(time)),
+            modified: [
+                "meta[property='article:modified_time']",
+                "meta[itemprop=dateModified]",
+                "meta[name='last-modified']",
+            ]
+            .iter()
+            .find_map(|s| value(s, "content").and_then(time)),
         }
     }
 }
@@ -141,8 +160,14 @@ mod tests {
     #[test]
     fn main_text_canonical_and_date() {
         let filler = "<p>A sentence that is long enough to be taken for the main text of this page, and then some more.</p>".repeat(5);
-        let page = format!("<html lang='de-DE'><head><link rel='canonical' href='/a'><meta property='article:published_time' content='2026-01-02T03:04:05+01:00'></head><body><nav>menu</nav><article>{filler}</article><footer>imprint</footer></body></html>");
-        let o = Observation::new("https://x.test/a?utm=1", page.into_bytes(), Timestamp::from_secs(1_780_000_000));
+        let page = format!(
+            "<html lang='de-DE'><head><link rel='canonical' href='/a'><meta property='article:published_time' content='2026-01-02T03:04:05+01:00'></head><body><nav>menu</nav><article>{filler}</article><footer>imprint</footer></body></html>"
+        );
+        let o = Observation::new(
+            "https://x.test/a?utm=1",
+            page.into_bytes(),
+            Timestamp::from_secs(1_780_000_000),
+        );
         let p = parse(&o, &ParseContext::new("t"));
         let e = &p.events[0].event;
         assert_eq!((e.native_id.as_str(), e.lang.as_deref()), ("https://x.test/a", Some("de")));

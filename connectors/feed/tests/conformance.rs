@@ -66,7 +66,8 @@ async fn edits_unchanged_feeds_and_conditional_requests() {
     let second = connector.fetch(Some(&first.cursor)).await.unwrap();
     let third = connector.fetch(Some(&second.cursor)).await.unwrap();
     assert_eq!((first.parsed.events.len(), second.parsed.events.len()), (1, 0));
-    let kinds: Vec<_> = third.parsed.events.iter().map(|e| (e.event.native_id.as_str(), e.event.event)).collect();
+    let kinds: Vec<_> =
+        third.parsed.events.iter().map(|e| (e.event.native_id.as_str(), e.event.event)).collect();
     assert_eq!(kinds, [("urn:2", EventKind::Post), ("urn:1", EventKind::Edit)]);
 }
 
@@ -89,8 +90,16 @@ async fn robots_redirect_circles_and_lies() {
     assert!(error.to_string().contains("redirects"), "{error}");
 
     for status in [401, 404, 500] {
-        let address = serve(move |path, _| Reply::status(if path == "/robots.txt" { 404 } else { status })).await;
+        let address =
+            serve(move |path, _| Reply::status(if path == "/robots.txt" { 404 } else { status })).await;
         let class = connector(address).fetch(None).await.unwrap_err().class().as_str();
-        assert_eq!(class, match status { 401 => "refused", 404 => "gone", _ => "transient" });
+        assert_eq!(
+            class,
+            match status {
+                401 => "refused",
+                404 => "gone",
+                _ => "transient",
+            }
+        );
     }
 }

@@ -35,7 +35,8 @@ struct Gold {
 #[test]
 fn main_text() {
     let Some(folder) = fixtures(env!("CARGO_MANIFEST_DIR"), "article_extraction") else { return };
-    let gold: HashMap<String, Gold> = serde_json::from_slice(&std::fs::read(folder.join("ground-truth.json")).unwrap()).unwrap();
+    let gold: HashMap<String, Gold> =
+        serde_json::from_slice(&std::fs::read(folder.join("ground-truth.json")).unwrap()).unwrap();
     let (mut sum, mut count, mut low) = (0.0, 0, Vec::new());
     for path in files(&folder.join("html")) {
         let name = path.file_name().unwrap().to_string_lossy().replace(".html.gz", "");

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use streife_domain::{Author, EventKind, Media, PostKind, RejectCode, Timestamp};
 use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, dates, html, recorded,
-    settings,
+    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, dates,
+    html, recorded, settings,
 };
 use url::Url;
 
@@ -50,16 +50,18 @@ static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
 
 /// Reads a thread page by whichever shipped profile finds posts in it.
 pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
-    recorded::each(observation, context, |observation, context| {
-        parse_with(observation, context, &PROFILES)
-    })
+    recorded::each(observation, context, |observation, context| parse_with(observation, context, &PROFILES))
 }
 
 /// Reads a thread page by the first of `profiles` that finds posts in it.
 pub fn parse_with(observation: &Observation, context: &ParseContext, profiles: &[Profile]) -> Parsed {
     let text = html::decode(observation);
     if !html::depth_is_bounded(&text) {
-        return Parsed::refused(RejectCode::TooLarge, format!("nested over {} deep", html::MAX_DEPTH), observation);
+        return Parsed::refused(
+            RejectCode::TooLarge,
+            format!("nested over {} deep", html::MAX_DEPTH),
+            observation,
+        );
     }
     let page = Html::parse_document(&text);
     for profile in profiles {
@@ -119,7 +121,8 @@ fn read_post(
         handle: Some(name.clone()),
         name: Some(name),
     });
-    event.posted_at = profile.all(post, &profile.date).find_map(|date| date_of(&date, observation.observed_at));
+    event.posted_at =
+        profile.all(post, &profile.date).find_map(|date| date_of(&date, observation.observed_at));
     if number == 0 && !title.is_empty() && event.text.is_empty() {
         title.clone_into(&mut event.text);
     }
@@ -138,7 +141,9 @@ fn date_of(text: &str, seen: Timestamp) -> Option<Timestamp> {
 /// The last run of digits: `post-123`, `js-post-123`, `#p123`.
 fn digits(text: &str) -> Option<String> {
     let end = text.rfind(|c: char| c.is_ascii_digit())? + 1;
-    let start = text[..end].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    let start = text[..end]
+        .rfind(|c: char| !c.is_ascii_digit())
+        .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
     Some(text[start..end].to_owned())
 }
 
@@ -162,7 +167,9 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
     let own = match &settings.profile {
         None => None,
         Some(path) => {
-            let wrong = |e: &dyn std::fmt::Display| ConfigError::new(&config.name, format!("{}: {e}", path.display()));
+            let wrong = |e: &dyn std::fmt::Display| {
+                ConfigError::new(&config.name, format!("{}: {e}", path.display()))
+            };
             let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
             Some(Profile::parse(&text).map_err(|e| wrong(&e))?)
         }
@@ -172,7 +179,8 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
         let url = Url::parse(address)
             .map_err(|e| ConfigError::new(&config.name, format!("settings.urls: {address:?}: {e}")))?;
         let host = url.host_str().unwrap_or_default().to_owned();
-        targets.push(Target::new(Request::get(address).as_crawler(), ParseContext::scoped(&config.name, host)));
+        targets
+            .push(Target::new(Request::get(address).as_crawler(), ParseContext::scoped(&config.name, host)));
     }
     if targets.is_empty() {
         return Err(ConfigError::new(&config.name, "settings.urls: name at least one thread"));
@@ -198,7 +206,11 @@ mod tests {
     #[test]
     fn a_phpbb_page() {
         let page = r#"<div class="post" id="p12"><p class="author"><a href="./viewtopic.php?p=12#p12"></a>by <strong><a class="username">May 3</a></strong> » Sun Jul 28, 2013 11:59 am</p><div class="content">a<br>b<blockquote>q</blockquote></div><div class="signature">s</div></div>"#;
-        let o = Observation::new("https://f.test/viewtopic.php?t=1", page.as_bytes().to_vec(), Timestamp::from_secs(1_780_000_000));
+        let o = Observation::new(
+            "https://f.test/viewtopic.php?t=1",
+            page.as_bytes().to_vec(),
+            Timestamp::from_secs(1_780_000_000),
+        );
         let p = parse(&o, &ParseContext::scoped("t", "f.test"));
         let e = &p.events[0].event;
         assert_eq!((e.native_id.as_str(), e.text.as_str()), ("f.test/12", "a\nb"));

@@ -65,13 +65,18 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`] naming the field.
     pub fn parse(text: &str) -> Result<Self, ProfileError> {
-        let written: Written = toml::from_str(text).map_err(|e| ProfileError::Toml(e.to_string().trim().to_owned()))?;
+        let written: Written =
+            toml::from_str(text).map_err(|e| ProfileError::Toml(e.to_string().trim().to_owned()))?;
         Ok(Self {
             post: selector("post", &written.post)?,
             author: places("author", &written.author)?,
             date: places("date", &written.date)?,
             text: places("text", &written.text)?,
-            leave_out: written.leave_out.iter().map(|s| selector("leave_out", s)).collect::<Result<_, _>>()?,
+            leave_out: written
+                .leave_out
+                .iter()
+                .map(|s| selector("leave_out", s))
+                .collect::<Result<_, _>>()?,
             id: places("id", &written.id)?,
             link: places("link", &written.link)?,
             name: written.name,
@@ -80,12 +85,17 @@ impl Profile {
 
     /// The posts of a page that have a text.
     pub(crate) fn posts<'a>(&self, page: &'a Html) -> Vec<ElementRef<'a>> {
-        page.select(&self.post).filter(|post| self.text.iter().any(|place| place.elements(*post).next().is_some())).collect()
+        page.select(&self.post)
+            .filter(|post| self.text.iter().any(|place| place.elements(*post).next().is_some()))
+            .collect()
     }
 
     /// The text of a post, without quotes, signatures and the like.
     pub(crate) fn text(&self, post: ElementRef<'_>) -> Option<Content> {
-        self.text.iter().find_map(|place| place.elements(post).next()).map(|e| html::content_without(e, &self.leave_out))
+        self.text
+            .iter()
+            .find_map(|place| place.elements(post).next())
+            .map(|e| html::content_without(e, &self.leave_out))
     }
 
     /// The first value that is not empty.
@@ -94,7 +104,11 @@ impl Profile {
     }
 
     /// All values that are not empty, in the order of the places.
-    pub(crate) fn all<'a>(&self, post: ElementRef<'a>, places: &'a [Place]) -> impl Iterator<Item = String> + 'a {
+    pub(crate) fn all<'a>(
+        &self,
+        post: ElementRef<'a>,
+        places: &'a [Place],
+    ) -> impl Iterator<Item = String> + 'a {
         places.iter().flat_map(move |place| place.elements(post).filter_map(move |e| place.value(e)))
     }
 }

@@ -45,17 +45,34 @@ fn gold_posts() {
             x += f1;
             let wanted = streife_sdk::dates::parse(&gold.datetime.surface_form, SEEN_AT);
             let day = |t: Option<streife_domain::Timestamp>| t.map(|t| (t.as_secs() + 7_200) / 86_400);
-            t += usize::from(event.event.posted_at.is_some() && (wanted.is_none() || (day(event.event.posted_at).unwrap() - day(wanted).unwrap()).abs() <= 1));
-            a += usize::from(event.event.author.as_ref().is_some_and(|a| a.id.trim() == gold.user.surface_form.trim()));
+            t += usize::from(
+                event.event.posted_at.is_some()
+                    && (wanted.is_none()
+                        || (day(event.event.posted_at).unwrap() - day(wanted).unwrap()).abs() <= 1),
+            );
+            a += usize::from(
+                event.event.author.as_ref().is_some_and(|a| a.id.trim() == gold.user.surface_form.trim()),
+            );
         }
         let gold = page.gold_standard_annotation.len();
-        println!("{:30.30} gold {gold:2} parsed {:2} matched {n:2} author {a:2} time {t:2} text {:.2}", path.file_name().unwrap().to_string_lossy(), parsed.events.len(), x / n.max(1) as f64);
+        println!(
+            "{:30.30} gold {gold:2} parsed {:2} matched {n:2} author {a:2} time {t:2} text {:.2}",
+            path.file_name().unwrap().to_string_lossy(),
+            parsed.events.len(),
+            x / n.max(1) as f64
+        );
         found += n;
         authors += a;
         times += t;
         texts += x;
     }
     let share = |n: usize| n as f64 / all as f64;
-    println!("{all} gold posts: found {:.3}, author {:.3}, time {:.3}, text {:.3}", share(found), share(authors), share(times), texts / all as f64);
+    println!(
+        "{all} gold posts: found {:.3}, author {:.3}, time {:.3}, text {:.3}",
+        share(found),
+        share(authors),
+        share(times),
+        texts / all as f64
+    );
     assert!(share(found) >= 0.80 && share(authors) >= 0.75);
 }

@@ -11,8 +11,8 @@ use serde_json::Value;
 use streife_domain::{Author, EventKind, Media, PostKind, Reach, RejectCode};
 use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, html, json, recorded,
-    settings,
+    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, html, json,
+    recorded, settings,
 };
 
 /// The name of this kind.
@@ -68,13 +68,19 @@ fn read_post(post: &Value, observation: &Observation, context: &ParseContext, pa
     };
     let mut event = context.event(EventKind::Post, PLATFORM, &number.to_string(), observation);
     // <wbr> and &gt;&gt; are what the boards write; the text is plain afterwards.
-    let content = json::text(post, "com").map(|com| html::content(&com.replace("<wbr>", ""))).unwrap_or_default();
+    let content =
+        json::text(post, "com").map(|com| html::content(&com.replace("<wbr>", ""))).unwrap_or_default();
     let subject = json::text(post, "sub").map(|sub| html::content(sub).text);
-    event.text = subject.into_iter().chain([content.text]).filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n\n");
+    event.text =
+        subject.into_iter().chain([content.text]).filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n\n");
     event.links = content.links;
     let name = json::text(post, "name").map(|n| html::content(n).text);
     let trip = json::text(post, "trip").or_else(|| json::text(post, "id"));
-    event.author = trip.map(str::to_owned).or_else(|| name.clone()).map(|id| Author { id, handle: trip.map(str::to_owned), name });
+    event.author = trip.map(str::to_owned).or_else(|| name.clone()).map(|id| Author {
+        id,
+        handle: trip.map(str::to_owned),
+        name,
+    });
     event.posted_at = json::time(post, "time", observation.observed_at);
     let thread = json::count(post, "resto").filter(|n| *n > 0);
     if let Some(thread) = thread {
@@ -94,7 +100,8 @@ fn read_post(post: &Value, observation: &Observation, context: &ParseContext, pa
         let alt = Some(format!("{}{ext}", html::content(name).text));
         event.media.push(Media { media_type: media_type.to_owned(), url, alt });
     }
-    event.reach = json::count(post, "replies").map(|replies| Reach { replies: Some(replies), ..Reach::default() });
+    event.reach =
+        json::count(post, "replies").map(|replies| Reach { replies: Some(replies), ..Reach::default() });
     parsed.push(event, raw);
 }
 
@@ -137,7 +144,11 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
     let settings: Config = settings(config)?;
     let wrong = |message: &str| ConfigError::new(&config.name, message);
     let base = settings.base.trim_end_matches('/');
-    let host = base.split_once("://").map(|(_, h)| h).filter(|h| !h.is_empty()).ok_or_else(|| wrong("settings.base is no web address"))?;
+    let host = base
+        .split_once("://")
+        .map(|(_, h)| h)
+        .filter(|h| !h.is_empty())
+        .ok_or_else(|| wrong("settings.base is no web address"))?;
     let is_board = |b: &String| !b.is_empty() && b.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if settings.boards.is_empty() || !settings.boards.iter().all(is_board) {
         return Err(wrong("settings.boards: names of boards, without slashes"));

@@ -8,7 +8,8 @@ use serde_json::Value;
 use streife_domain::{Author, Event, EventKind, Media, PostKind, Reach, RejectCode};
 use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, json, recorded, settings,
+    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, json,
+    recorded, settings,
 };
 
 /// The name of this kind.
@@ -53,7 +54,16 @@ fn walk(value: &Value, depth: usize, observation: &Observation, context: &ParseC
             } else if let Some(post) = fields.get("post").filter(|p| p.get("name").is_some()) {
                 read(value, post, false, observation, context, parsed);
             } else {
-                for name in ["posts", "comments", "items", "post_view", "comment_view", "cross_posts", "resolved", "results"] {
+                for name in [
+                    "posts",
+                    "comments",
+                    "items",
+                    "post_view",
+                    "comment_view",
+                    "cross_posts",
+                    "resolved",
+                    "results",
+                ] {
                     if let Some(inner) = fields.get(name) {
                         walk(inner, depth + 1, observation, context, parsed);
                     }
@@ -64,10 +74,25 @@ fn walk(value: &Value, depth: usize, observation: &Observation, context: &ParseC
     }
 }
 
-fn read(view: &Value, item: &Value, is_comment: bool, observation: &Observation, context: &ParseContext, parsed: &mut Parsed) {
+fn read(
+    view: &Value,
+    item: &Value,
+    is_comment: bool,
+    observation: &Observation,
+    context: &ParseContext,
+    parsed: &mut Parsed,
+) {
     let raw = Bytes::from(view.to_string());
-    let Some(id) = json::text(item, "ap_id").map(str::to_owned).or_else(|| json::id(item, "id").map(|id| context.native_id(&id))) else {
-        parsed.problem(if is_comment { "comment" } else { "post" }, RejectCode::BadField, "neither ap_id nor id", raw);
+    let Some(id) = json::text(item, "ap_id")
+        .map(str::to_owned)
+        .or_else(|| json::id(item, "id").map(|id| context.native_id(&id)))
+    else {
+        parsed.problem(
+            if is_comment { "comment" } else { "post" },
+            RejectCode::BadField,
+            "neither ap_id nor id",
+            raw,
+        );
         return;
     };
     let flag = |name: &str| item.get(name).and_then(Value::as_bool) == Some(true);
@@ -77,13 +102,21 @@ fn read(view: &Value, item: &Value, is_comment: bool, observation: &Observation,
     event.url = Some(id).filter(|i| i.starts_with("http"));
     event.kind = if is_comment { PostKind::Comment } else { PostKind::Post };
     if !is_gone {
-        let parts = if is_comment { [json::text(item, "content"), None] } else { [json::text(item, "name"), json::text(item, "body")] };
+        let parts = if is_comment {
+            [json::text(item, "content"), None]
+        } else {
+            [json::text(item, "name"), json::text(item, "body")]
+        };
         event.text = parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n");
     }
     event.author = view.get("creator").and_then(|c| {
         let handle = json::text(c, "name")?;
         let id = json::text(c, "actor_id").or_else(|| json::text(c, "ap_id")).unwrap_or(handle);
-        Some(Author { id: id.to_owned(), handle: Some(handle.to_owned()), name: json::text(c, "display_name").map(str::to_owned) })
+        Some(Author {
+            id: id.to_owned(),
+            handle: Some(handle.to_owned()),
+            name: json::text(c, "display_name").map(str::to_owned),
+        })
     });
     let time = |names: [&str; 2]| names.iter().find_map(|n| json::time(item, n, observation.observed_at));
     event.posted_at = time(["published", "published_at"]);
@@ -94,7 +127,11 @@ fn read(view: &Value, item: &Value, is_comment: bool, observation: &Observation,
     if let Some(link) = json::text(item, "url") {
         event.links.push(link.to_owned());
         let media_type = json::text(item, "url_content_type").unwrap_or("link").to_owned();
-        event.media.push(Media { media_type, url: Some(link.to_owned()), alt: json::text(item, "alt_text").map(str::to_owned) });
+        event.media.push(Media {
+            media_type,
+            url: Some(link.to_owned()),
+            alt: json::text(item, "alt_text").map(str::to_owned),
+        });
     }
     if let Some(community) = view.get("community").and_then(|c| json::text(c, "name")) {
         event.tags.push(community.to_owned());
@@ -148,13 +185,16 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
         return Err(wrong("settings.api: v3 or v4"));
     }
     let community = match &settings.community {
-        Some(name) if name.chars().all(|c| c.is_ascii_alphanumeric() || "_.@-".contains(c)) => format!("&community_name={name}"),
+        Some(name) if name.chars().all(|c| c.is_ascii_alphanumeric() || "_.@-".contains(c)) => {
+            format!("&community_name={name}")
+        }
         Some(_) => return Err(wrong("settings.community is no community name")),
         None => String::new(),
     };
     let targets = [("post", ""), ("comment", "")].map(|(what, _)| {
         let url = format!("{server}/api/{}/{what}/list?type_=All&sort=New&limit=50{community}", settings.api);
-        Target::new(Request::get(url), ParseContext::scoped(&config.name, host.clone())).paged(MAX_PAGES, older)
+        Target::new(Request::get(url), ParseContext::scoped(&config.name, host.clone()))
+            .paged(MAX_PAGES, older)
     });
     Ok(Box::new(Poll::new(targets.to_vec(), parse, deps)))
 }

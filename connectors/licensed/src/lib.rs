@@ -11,7 +11,8 @@ pub mod x;
 use serde::Deserialize;
 use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SecretSource, SourceConfig, settings,
+    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SecretSource,
+    SourceConfig, settings,
 };
 
 /// The lines of the application's registration table.
@@ -47,7 +48,11 @@ struct Platform {
     older: fn(&Observation, &Parsed) -> Option<String>,
 }
 
-fn connect(platform: &Platform, config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>, ConfigError> {
+fn connect(
+    platform: &Platform,
+    config: &SourceConfig,
+    deps: &Deps,
+) -> Result<Box<dyn Connector>, ConfigError> {
     // First of all: without the agreement nothing else is looked at.
     config.agreement(platform.name)?;
     let settings: Config = settings(config)?;
@@ -57,7 +62,8 @@ fn connect(platform: &Platform, config: &SourceConfig, deps: &Deps) -> Result<Bo
     }
     let base = settings.base.as_deref().unwrap_or(platform.base).trim_end_matches('/');
     let targets = settings.targets.iter().map(|target| {
-        let request = Request::get((platform.address)(base, &encoded(target))).authorization("Bearer", &token);
+        let request =
+            Request::get((platform.address)(base, &encoded(target))).authorization("Bearer", &token);
         Target::new(request, ParseContext::new(&config.name)).paged(MAX_PAGES, platform.older)
     });
     Ok(Box::new(Poll::new(targets.collect(), platform.parse, deps)))

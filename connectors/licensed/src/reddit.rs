@@ -5,7 +5,9 @@
 use bytes::Bytes;
 use serde_json::Value;
 use streife_domain::{Author, EventKind, Media, PostKind, Reach, RejectCode};
-use streife_sdk::{ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded};
+use streife_sdk::{
+    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
+};
 
 use crate::Platform;
 
@@ -85,7 +87,9 @@ fn read(thing: &Value, data: &Value, observation: &Observation, context: &ParseC
     }
     let raw = Bytes::from(own.to_string());
     let prefix = if is_comment { "t1_" } else { "t3_" };
-    let name = json::text(data, "name").map(str::to_owned).or_else(|| json::text(data, "id").map(|id| format!("{prefix}{id}")));
+    let name = json::text(data, "name")
+        .map(str::to_owned)
+        .or_else(|| json::text(data, "id").map(|id| format!("{prefix}{id}")));
     let Some(name) = name else {
         parsed.problem("thing", RejectCode::BadField, "neither name nor id", raw);
         return;
@@ -119,7 +123,13 @@ fn read(thing: &Value, data: &Value, observation: &Observation, context: &ParseC
     if let Some(link) = json::text(data, "url").filter(|_| !is_self && !is_comment && !is_gone) {
         event.links.push(unescape(link));
         let media_type = json::text(data, "post_hint").unwrap_or("link");
-        let media_type = if media_type.contains("video") { "video" } else if media_type == "image" { "image" } else { "link" };
+        let media_type = if media_type.contains("video") {
+            "video"
+        } else if media_type == "image" {
+            "image"
+        } else {
+            "link"
+        };
         event.media.push(Media { media_type: media_type.to_owned(), url: Some(unescape(link)), alt: None });
     }
     event.reach = Some(Reach {
@@ -144,7 +154,6 @@ fn older(observation: &Observation, _: &Parsed) -> Option<String> {
     let page = observation.url.split("&after=").next()?;
     Some(format!("{page}&after={after}"))
 }
-
 
 #[cfg(test)]
 mod tests {

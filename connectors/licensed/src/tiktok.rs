@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use serde_json::Value;
 use streife_domain::{Author, EventKind, Media, PostKind, Reach, RejectCode};
-use streife_sdk::{ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded};
+use streife_sdk::{
+    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
+};
 
 use crate::Platform;
 
@@ -14,7 +16,11 @@ pub const KIND: &str = "tiktok";
 const TIKTOK: Platform = Platform {
     name: "TikTok",
     base: "https://open.tiktokapis.com",
-    address: |base, target| format!("{base}/v2/research/video/comment/list/?video_id={target}&fields=id,text,video_id,parent_comment_id,like_count,reply_count,create_time"),
+    address: |base, target| {
+        format!(
+            "{base}/v2/research/video/comment/list/?video_id={target}&fields=id,text,video_id,parent_comment_id,like_count,reply_count,create_time"
+        )
+    },
     parse,
     older: |_, _| None,
 };
@@ -46,10 +52,21 @@ pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
     })
 }
 
-fn read(item: &Value, is_comment: bool, observation: &Observation, context: &ParseContext, parsed: &mut Parsed) {
+fn read(
+    item: &Value,
+    is_comment: bool,
+    observation: &Observation,
+    context: &ParseContext,
+    parsed: &mut Parsed,
+) {
     let raw = Bytes::from(item.to_string());
     let Some(id) = json::id(item, "id") else {
-        parsed.problem(if is_comment { "comment" } else { "video" }, RejectCode::BadField, "id is missing", raw);
+        parsed.problem(
+            if is_comment { "comment" } else { "video" },
+            RejectCode::BadField,
+            "id is missing",
+            raw,
+        );
         return;
     };
     let mut event = context.event(EventKind::Post, "tiktok", &id, observation);
@@ -58,7 +75,8 @@ fn read(item: &Value, is_comment: bool, observation: &Observation, context: &Par
     let user = json::text(item, "username");
     event.author = user.map(|u| Author { id: u.to_owned(), handle: Some(u.to_owned()), name: None });
     event.posted_at = json::time(item, "create_time", observation.observed_at);
-    event.tags = json::items(item, "hashtag_names").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    event.tags =
+        json::items(item, "hashtag_names").iter().filter_map(Value::as_str).map(str::to_owned).collect();
     event.reach = Some(Reach {
         views: json::count(item, "view_count"),
         likes: json::count(item, "like_count"),

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde_json::Value;
 use streife_domain::{Author, EventKind, Media, PostKind, Reach, RejectCode};
-use streife_sdk::{ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded};
+use streife_sdk::{
+    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
+};
 
 use crate::Platform;
 
@@ -60,7 +62,13 @@ pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
     })
 }
 
-fn read(item: &Value, names: &HashMap<String, String>, observation: &Observation, context: &ParseContext, parsed: &mut Parsed) {
+fn read(
+    item: &Value,
+    names: &HashMap<String, String>,
+    observation: &Observation,
+    context: &ParseContext,
+    parsed: &mut Parsed,
+) {
     let raw = Bytes::from(item.to_string());
     let owner = json::id(item, "owner_id").or_else(|| json::id(item, "from_id"));
     let (Some(id), Some(owner)) = (json::id(item, "id"), owner) else {
@@ -71,7 +79,8 @@ fn read(item: &Value, names: &HashMap<String, String>, observation: &Observation
     event.native_id = format!("{owner}_{id}");
     event.url = Some(format!("https://vk.com/wall{owner}_{id}"));
     event.text = json::text(item, "text").unwrap_or_default().to_owned();
-    event.author = json::id(item, "from_id").map(|id| Author { name: names.get(&id).cloned(), handle: None, id });
+    event.author =
+        json::id(item, "from_id").map(|id| Author { name: names.get(&id).cloned(), handle: None, id });
     event.posted_at = json::time(item, "date", observation.observed_at);
     event.edited_at = json::time(item, "edited", observation.observed_at);
     if let Some(post) = json::id(item, "post_id").filter(|p| *p != id) {
@@ -95,7 +104,19 @@ fn read(item: &Value, names: &HashMap<String, String>, observation: &Observation
         event.media.push(Media { media_type: media_type.to_owned(), url, alt: None });
     }
     let counted = |field: &str| item.get(field).and_then(|v| json::count(v, "count"));
-    event.reach = Some(Reach { views: counted("views"), likes: counted("likes"), shares: counted("reposts"), replies: counted("comments"), followers: None });
-    event.tags = event.text.split_whitespace().filter_map(|w| w.strip_prefix('#')).filter(|t| !t.is_empty()).map(str::to_owned).collect();
+    event.reach = Some(Reach {
+        views: counted("views"),
+        likes: counted("likes"),
+        shares: counted("reposts"),
+        replies: counted("comments"),
+        followers: None,
+    });
+    event.tags = event
+        .text
+        .split_whitespace()
+        .filter_map(|w| w.strip_prefix('#'))
+        .filter(|t| !t.is_empty())
+        .map(str::to_owned)
+        .collect();
     parsed.push(event, raw);
 }

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde_json::Value;
 use streife_domain::{Author, EventKind, Media, PostKind, Reach, RejectCode};
-use streife_sdk::{ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded};
+use streife_sdk::{
+    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
+};
 
 use crate::Platform;
 
@@ -60,7 +62,12 @@ pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
 }
 
 fn read_answer(answer: &Value, observation: &Observation, context: &ParseContext, parsed: &mut Parsed) {
-    if let Some(id) = answer.pointer("/delete/tweet/id").or_else(|| answer.pointer("/data/delete/tweet/id")).or_else(|| answer.pointer("/delete/status/id_str")).and_then(Value::as_str) {
+    if let Some(id) = answer
+        .pointer("/delete/tweet/id")
+        .or_else(|| answer.pointer("/data/delete/tweet/id"))
+        .or_else(|| answer.pointer("/delete/status/id_str"))
+        .and_then(Value::as_str)
+    {
         parsed.push(context.event(EventKind::Delete, "x", id, observation), Bytes::from(answer.to_string()));
         return;
     }
@@ -133,17 +140,34 @@ fn read_post(
         }
     }
     if let Some(entities) = post.get("entities") {
-        event.tags = json::items(entities, "hashtags").iter().filter_map(|t| json::text(t, "tag")).map(str::to_owned).collect();
-        event.links = json::items(entities, "urls").iter().filter_map(|u| json::text(u, "expanded_url")).map(str::to_owned).collect();
+        event.tags = json::items(entities, "hashtags")
+            .iter()
+            .filter_map(|t| json::text(t, "tag"))
+            .map(str::to_owned)
+            .collect();
+        event.links = json::items(entities, "urls")
+            .iter()
+            .filter_map(|u| json::text(u, "expanded_url"))
+            .map(str::to_owned)
+            .collect();
     }
-    for key in post.get("attachments").map_or(&[][..], |a| json::items(a, "media_keys")).iter().filter_map(Value::as_str) {
+    for key in post
+        .get("attachments")
+        .map_or(&[][..], |a| json::items(a, "media_keys"))
+        .iter()
+        .filter_map(Value::as_str)
+    {
         let item = media.get(key);
         let said = |field: &str| item.and_then(|i| json::text(i, field));
         let media_type = match said("type") {
             Some("video" | "animated_gif") => "video",
             _ => "image",
         };
-        event.media.push(Media { media_type: media_type.to_owned(), url: said("url").map(str::to_owned), alt: said("alt_text").map(str::to_owned) });
+        event.media.push(Media {
+            media_type: media_type.to_owned(),
+            url: said("url").map(str::to_owned),
+            alt: said("alt_text").map(str::to_owned),
+        });
     }
     if let Some(metrics) = post.get("public_metrics") {
         event.reach = Some(Reach {
@@ -177,7 +201,10 @@ mod tests {
         let p = parse(&o, &ParseContext::new("t"));
         let e = &p.events[0].event;
         assert_eq!((e.native_id.as_str(), e.event, e.text.as_str()), ("1", EventKind::Edit, "a & b"));
-        assert_eq!((e.reply_to.as_deref(), e.author.as_ref().unwrap().handle.as_deref()), (Some("0"), Some("u")));
+        assert_eq!(
+            (e.reply_to.as_deref(), e.author.as_ref().unwrap().handle.as_deref()),
+            (Some("0"), Some("u"))
+        );
         assert_eq!(p.events[1].event.event, EventKind::Delete);
     }
 }

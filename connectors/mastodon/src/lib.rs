@@ -78,7 +78,11 @@ mod tests {
     const STATUS: &str = r#"{"id":"7","created_at":"2026-01-02T03:04:05.000Z","in_reply_to_id":"6","sensitive":true,"spoiler_text":"cw","visibility":"public","language":"de","uri":"https://m.test/users/a/statuses/7","url":"https://m.test/@a/7","replies_count":1,"reblogs_count":2,"favourites_count":3,"edited_at":null,"content":"<p>x <a href=\"https://y.test/\">y</a></p>","reblog":null,"account":{"id":"1","username":"a","acct":"a","display_name":"A"},"media_attachments":[{"type":"image","url":"https://m.test/i.png","description":"alt"}],"mentions":[],"tags":[{"name":"t","url":"u"}],"emojis":[],"card":null,"poll":null}"#;
 
     fn parsed(text: &str) -> Parsed {
-        let o = Observation::new("https://m.test/", text.to_owned().into_bytes(), Timestamp::from_secs(1_780_000_000));
+        let o = Observation::new(
+            "https://m.test/",
+            text.to_owned().into_bytes(),
+            Timestamp::from_secs(1_780_000_000),
+        );
         parse(&o, &ParseContext::new("test"))
     }
 
@@ -96,7 +100,9 @@ mod tests {
 
     #[test]
     fn a_stream_of_updates_edits_and_deletes() {
-        let p = parsed(&format!(":thump\nevent: update\ndata: {STATUS}\n\nevent: status.update\ndata: {STATUS}\n\nevent: delete\ndata: 7\n\nevent: update\ndata: {{\n\n"));
+        let p = parsed(&format!(
+            ":thump\nevent: update\ndata: {STATUS}\n\nevent: status.update\ndata: {STATUS}\n\nevent: delete\ndata: 7\n\nevent: update\ndata: {{\n\n"
+        ));
         let kinds: Vec<_> = p.events.iter().map(|e| e.event.event).collect();
         assert_eq!(kinds, [EventKind::Post, EventKind::Edit, EventKind::Delete]);
         assert_eq!(p.problems.len(), 1);

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use streife_sdk::{
-    ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Pace, ParseContext, Request, Secret, SecretSource,
-    SourceConfig, settings,
+    ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Pace, ParseContext, Request, Secret,
+    SecretSource, SourceConfig, settings,
 };
 use url::Url;
 

@@ -116,7 +116,11 @@ fn walk(
                 walk(item, depth + 1, kind, observation, context, parsed);
             }
         }
-        Value::Object(fields) if fields.contains_key("id") && fields.contains_key("content") && fields.contains_key("account") => {
+        Value::Object(fields)
+            if fields.contains_key("id")
+                && fields.contains_key("content")
+                && fields.contains_key("account") =>
+        {
             let raw = Bytes::from(value.to_string());
             match Status::deserialize(value) {
                 Ok(status) => parsed.push(event(status, kind, observation, context), raw),
@@ -239,7 +243,8 @@ impl Body {
         event.lang = self.language;
         event.tags = self.tags.into_iter().map(|t| t.name).collect();
         // Mentions and tags are links in the content; what they point to is known already.
-        event.links = content.links.into_iter().filter(|l| !l.contains("/@") && !l.contains("/tags/")).collect();
+        event.links =
+            content.links.into_iter().filter(|l| !l.contains("/@") && !l.contains("/tags/")).collect();
         event.media = self
             .media
             .into_iter()

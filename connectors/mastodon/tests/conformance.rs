@@ -7,12 +7,16 @@ use streife_sdk::{Connector, SourceConfig};
 const LAST: u64 = 95;
 
 fn status(id: u64) -> String {
-    format!("{{\"id\":\"{id}\",\"created_at\":\"2026-01-02T03:04:05.000Z\",\"content\":\"<p>{id}</p>\",\"account\":{{\"id\":\"1\"}}}}")
+    format!(
+        "{{\"id\":\"{id}\",\"created_at\":\"2026-01-02T03:04:05.000Z\",\"content\":\"<p>{id}</p>\",\"account\":{{\"id\":\"1\"}}}}"
+    )
 }
 
 /// The wire of `/api/v1/timelines/public`: newest first; with `min_id` the page right above it.
 fn timeline(path: &str) -> Reply {
-    let number = |name: &str| path.split(['?', '&']).find_map(|p| p.strip_prefix(name)?.strip_prefix('=')?.parse::<u64>().ok());
+    let number = |name: &str| {
+        path.split(['?', '&']).find_map(|p| p.strip_prefix(name)?.strip_prefix('=')?.parse::<u64>().ok())
+    };
     let limit = number("limit").unwrap_or(20).min(40);
     let ids: Vec<u64> = match number("min_id") {
         Some(min) => (min + 1..=(min + limit).min(LAST)).rev().collect(),
@@ -54,6 +58,11 @@ async fn a_long_pause_is_walked_forward_page_by_page() {
 async fn closed_timelines_and_rate_limits() {
     let address = serve(|_, _| Reply::status(401)).await;
     assert_eq!(connector(address).fetch(None).await.unwrap_err().class().as_str(), "refused");
-    let address = serve(|_, _| Reply::status(429).header("X-RateLimit-Remaining", "0").header("X-RateLimit-Reset", "2999-01-01T00:00:00Z")).await;
+    let address = serve(|_, _| {
+        Reply::status(429)
+            .header("X-RateLimit-Remaining", "0")
+            .header("X-RateLimit-Reset", "2999-01-01T00:00:00Z")
+    })
+    .await;
     conformance::obeys_rate_limits(connector(address)).await;
 }

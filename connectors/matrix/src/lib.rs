@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use streife_domain::{Author, EventKind, Media, PostKind, RejectCode};
 use streife_sdk::{
-    ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Kind, Observation, Pace, ParseContext, Parsed, Request,
-    Secret, SecretSource, SourceConfig, html, json, recorded, settings,
+    ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Kind, Observation, Pace, ParseContext, Parsed,
+    Request, Secret, SecretSource, SourceConfig, html, json, recorded, settings,
 };
 
 /// The name of this kind.
@@ -28,7 +28,8 @@ pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
             Err(refusal) => return *refusal,
         };
         let mut parsed = Parsed::default();
-        let mut read = |event: &Value, room: Option<&str>| read_event(event, room, observation, context, &mut parsed);
+        let mut read =
+            |event: &Value, room: Option<&str>| read_event(event, room, observation, context, &mut parsed);
         let list = answer.as_array().map_or(&[][..], Vec::as_slice);
         for name in ["events_before", "chunk", "events_after"] {
             json::items(&answer, name).iter().for_each(|e| read(e, None));
@@ -49,9 +50,18 @@ pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
     })
 }
 
-fn read_event(message: &Value, room: Option<&str>, observation: &Observation, context: &ParseContext, parsed: &mut Parsed) {
+fn read_event(
+    message: &Value,
+    room: Option<&str>,
+    observation: &Observation,
+    context: &ParseContext,
+    parsed: &mut Parsed,
+) {
     let raw = Bytes::from(message.to_string());
-    if message.get("event_id").is_none() && message.get("room_id").is_some() && message.get("num_joined_members").is_some() {
+    if message.get("event_id").is_none()
+        && message.get("room_id").is_some()
+        && message.get("num_joined_members").is_some()
+    {
         return parsed.ignore("room_in_directory");
     }
     let (Some(id), Some(kind)) = (json::text(message, "event_id"), json::text(message, "type")) else {
@@ -61,7 +71,9 @@ fn read_event(message: &Value, room: Option<&str>, observation: &Observation, co
     let content = message.get("content").unwrap_or(&Value::Null);
     let is_redacted = message.pointer("/unsigned/redacted_because").is_some();
     let relation = content.get("m.relates_to");
-    let related = |name: &str| relation.filter(|r| json::text(r, "rel_type") == Some(name)).and_then(|r| json::text(r, "event_id"));
+    let related = |name: &str| {
+        relation.filter(|r| json::text(r, "rel_type") == Some(name)).and_then(|r| json::text(r, "event_id"))
+    };
     let (event_kind, native_id, content) = match kind {
         "m.room.redaction" => {
             let target = json::text(message, "redacts").or_else(|| json::text(content, "redacts"));
@@ -81,11 +93,16 @@ fn read_event(message: &Value, room: Option<&str>, observation: &Observation, co
     };
     let mut event = context.event(event_kind, PLATFORM, "", observation);
     native_id.clone_into(&mut event.native_id);
-    event.posted_at = message.get("origin_server_ts").and_then(Value::as_i64).map(streife_domain::Timestamp::from_millis);
+    event.posted_at =
+        message.get("origin_server_ts").and_then(Value::as_i64).map(streife_domain::Timestamp::from_millis);
     if event_kind == EventKind::Edit {
         event.edited_at = event.posted_at;
     }
-    event.author = json::text(message, "sender").map(|s| Author { id: s.to_owned(), handle: Some(s.to_owned()), name: None });
+    event.author = json::text(message, "sender").map(|s| Author {
+        id: s.to_owned(),
+        handle: Some(s.to_owned()),
+        name: None,
+    });
     if let Some(room) = json::text(message, "room_id").or(room) {
         event.url = Some(format!("https://matrix.to/#/{room}/{native_id}"));
     }
@@ -95,7 +112,8 @@ fn read_event(message: &Value, room: Option<&str>, observation: &Observation, co
         let body = json::text(content, "body").unwrap_or_default();
         event.text = if event.reply_to.is_some() { without_fallback(body) } else { body.to_owned() };
         if let Some(formatted) = json::text(content, "formatted_body") {
-            event.links = html::content(formatted).links.into_iter().filter(|l| !l.contains("matrix.to")).collect();
+            event.links =
+                html::content(formatted).links.into_iter().filter(|l| !l.contains("matrix.to")).collect();
         }
         if event.reply_to.is_some() {
             event.kind = PostKind::Reply;
@@ -109,7 +127,11 @@ fn read_event(message: &Value, room: Option<&str>, observation: &Observation, co
             _ => None,
         };
         if let Some(media_type) = media_type {
-            event.media.push(Media { media_type: media_type.to_owned(), url: json::text(content, "url").map(str::to_owned), alt: json::text(content, "body").map(str::to_owned) });
+            event.media.push(Media {
+                media_type: media_type.to_owned(),
+                url: json::text(content, "url").map(str::to_owned),
+                alt: json::text(content, "body").map(str::to_owned),
+            });
         }
     }
     parsed.push(event, raw);
@@ -145,7 +167,12 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
         return Err(ConfigError::new(&config.name, "settings.room: a room id, such as !abc:server"));
     }
     let token = settings.token.read(&config.name)?;
-    Ok(Box::new(Matrix { context: ParseContext::new(&config.name), config: settings, token, deps: deps.clone() }))
+    Ok(Box::new(Matrix {
+        context: ParseContext::new(&config.name),
+        config: settings,
+        token,
+        deps: deps.clone(),
+    }))
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,7 +198,10 @@ impl Connector for Matrix {
             Some(from) => ("f", format!("&from={from}")),
             None => ("b", String::new()),
         };
-        let url = format!("{base}/_matrix/client/v3/rooms/{}/messages?dir={direction}&limit={PAGE}{from}", self.config.room);
+        let url = format!(
+            "{base}/_matrix/client/v3/rooms/{}/messages?dir={direction}&limit={PAGE}{from}",
+            self.config.room
+        );
         let request = Request::get(url).authorization("Bearer", &self.token);
         let response = self.deps.http.send(&request).await?;
         let observation = response.observation(&request);
@@ -202,7 +232,11 @@ mod tests {
         let text = br#"{"chunk":[{"event_id":"$1","type":"m.room.message","sender":"@a:x","origin_server_ts":1767323045000,"room_id":"!r:x","content":{"msgtype":"m.text","body":"hello"}},{"event_id":"$2","type":"m.room.message","content":{"body":"* b","m.new_content":{"body":"b"},"m.relates_to":{"rel_type":"m.replace","event_id":"$1"}}},{"event_id":"$3","type":"m.room.redaction","redacts":"$1","content":{}},{"event_id":"$4","type":"m.room.message","content":{},"unsigned":{"redacted_because":{}}},{"event_id":"$5","type":"m.room.message","content":{"body":"> <@a:x> q\n\nre","m.relates_to":{"m.in_reply_to":{"event_id":"$1"}}}},{"event_id":"$6","type":"m.room.member","content":{}},{"type":"x"}]}"#;
         let o = Observation::new("f", &text[..], Timestamp::default());
         let p = parse(&o, &ParseContext::new("t"));
-        let got: Vec<_> = p.events.iter().map(|e| (e.event.event, e.event.native_id.as_str(), e.event.text.as_str())).collect();
+        let got: Vec<_> = p
+            .events
+            .iter()
+            .map(|e| (e.event.event, e.event.native_id.as_str(), e.event.text.as_str()))
+            .collect();
         assert_eq!(
             got,
             [

@@ -29,7 +29,12 @@ pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
             let at = format!("article {}", number + 1);
             if article.len() > MAX_ARTICLE_BYTES {
                 let raw = article.slice(..64 * 1024);
-                parsed.problem(at, RejectCode::TooLarge, format!("an article of {} bytes", article.len()), raw);
+                parsed.problem(
+                    at,
+                    RejectCode::TooLarge,
+                    format!("an article of {} bytes", article.len()),
+                    raw,
+                );
                 continue;
             }
             read_article(&article, &at, observation, context, &mut parsed);
@@ -65,10 +70,20 @@ fn articles(body: &Bytes) -> Vec<Bytes> {
     out
 }
 
-fn read_article(article: &Bytes, at: &str, observation: &Observation, context: &ParseContext, parsed: &mut Parsed) {
+fn read_article(
+    article: &Bytes,
+    at: &str,
+    observation: &Observation,
+    context: &ParseContext,
+    parsed: &mut Parsed,
+) {
     let raw = article.clone();
     // NNTP doubles a dot at the start of a line.
-    let text: Vec<u8> = article.split_inclusive(|b| *b == b'\n').flat_map(|line| line.strip_prefix(b".").filter(|l| l.starts_with(b".")).unwrap_or(line)).copied().collect();
+    let text: Vec<u8> = article
+        .split_inclusive(|b| *b == b'\n')
+        .flat_map(|line| line.strip_prefix(b".").filter(|l| l.starts_with(b".")).unwrap_or(line))
+        .copied()
+        .collect();
     let Some(message) = MessageParser::default().parse(&text) else {
         parsed.problem(at, RejectCode::BadField, "no headers", raw);
         return;
@@ -79,7 +94,9 @@ fn read_article(article: &Bytes, at: &str, observation: &Observation, context: &
     };
     let header = |name: &str| message.header_raw(name).map(|v| html::tidy(v));
     let own_id = |id: &str| id.trim().trim_matches(['<', '>']).to_owned();
-    let cancelled = header("Control").and_then(|c| c.strip_prefix("cancel").map(own_id)).or_else(|| header("Supersedes").map(|s| own_id(&s)));
+    let cancelled = header("Control")
+        .and_then(|c| c.strip_prefix("cancel").map(own_id))
+        .or_else(|| header("Supersedes").map(|s| own_id(&s)));
     if let Some(target) = cancelled.filter(|t| !t.is_empty()) {
         let mut event = context.event(EventKind::Delete, PLATFORM, "", observation);
         event.native_id = target;
@@ -106,7 +123,9 @@ fn read_article(article: &Bytes, at: &str, observation: &Observation, context: &
         .date()
         .and_then(|d| Timestamp::parse(&d.to_rfc3339()).ok())
         .or_else(|| header("Date").and_then(|d| dates::parse(&d, observation.observed_at)));
-    event.tags = header("Newsgroups").map(|n| n.split(',').map(|g| g.trim().to_owned()).filter(|g| !g.is_empty()).collect()).unwrap_or_default();
+    event.tags = header("Newsgroups")
+        .map(|n| n.split(',').map(|g| g.trim().to_owned()).filter(|g| !g.is_empty()).collect())
+        .unwrap_or_default();
     event.url = Some(format!("news:{id}"));
     event.native_id = id;
     parsed.push(event, raw);
@@ -136,10 +155,15 @@ mod tests {
 
     #[test]
     fn an_answer_over_nntp() {
-        let p = parsed("220 1 <b@x> article\r\nFrom: =?utf-8?Q?J=C3=B6rg?= <j@x.test>\r\nNewsgroups: de.test,de.misc\r\nSubject: Re: s\r\nDate: Thu, 01 Jan 2026 12:00:00 +0100\r\nMessage-ID: <b@x>\r\nReferences: <r@x> <a@x>\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n> quoted\r\nGr=C3=BC=C3=9Fe\r\n..dot\r\n-- \r\nsig\r\n.\r\n");
+        let p = parsed(
+            "220 1 <b@x> article\r\nFrom: =?utf-8?Q?J=C3=B6rg?= <j@x.test>\r\nNewsgroups: de.test,de.misc\r\nSubject: Re: s\r\nDate: Thu, 01 Jan 2026 12:00:00 +0100\r\nMessage-ID: <b@x>\r\nReferences: <r@x> <a@x>\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n> quoted\r\nGr=C3=BC=C3=9Fe\r\n..dot\r\n-- \r\nsig\r\n.\r\n",
+        );
         let e = &p.events[0].event;
         assert_eq!((e.native_id.as_str(), e.text.as_str()), ("b@x", "Grüße\n.dot"));
-        assert_eq!((e.reply_to.as_deref(), e.author.as_ref().unwrap().name.as_deref()), (Some("a@x"), Some("Jörg")));
+        assert_eq!(
+            (e.reply_to.as_deref(), e.author.as_ref().unwrap().name.as_deref()),
+            (Some("a@x"), Some("Jörg"))
+        );
         assert_eq!(e.posted_at.unwrap().to_string(), "2026-01-01T11:00:00Z");
         assert_eq!(e.tags, ["de.test", "de.misc"]);
     }
@@ -147,7 +171,10 @@ mod tests {
     #[test]
     fn cancels_and_articles_without_identity() {
         let p = parsed("Message-ID: <c@x>\nControl: cancel <a@x>\n\ncancel\n");
-        assert_eq!((p.events[0].event.event, p.events[0].event.native_id.as_str()), (EventKind::Delete, "a@x"));
+        assert_eq!(
+            (p.events[0].event.event, p.events[0].event.native_id.as_str()),
+            (EventKind::Delete, "a@x")
+        );
         assert_eq!(parsed("Subject: x\n\ny\n").problems.len(), 1);
         assert_eq!(parsed("").problems.len(), 1);
     }

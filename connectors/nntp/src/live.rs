@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use streife_sdk::{
-    ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Observation, Pace, ParseContext, Parsed, SourceConfig,
-    settings,
+    ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Observation, Pace, ParseContext, Parsed,
+    SourceConfig, settings,
 };
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -92,7 +92,8 @@ impl Line {
         let line = self.read().await?;
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
         let code = text.get(..3).and_then(|c| c.parse().ok());
-        code.map(|code| (code, text)).ok_or_else(|| FetchError::BadUpstream(format!("{} does not speak NNTP", self.host)))
+        code.map(|code| (code, text))
+            .ok_or_else(|| FetchError::BadUpstream(format!("{} does not speak NNTP", self.host)))
     }
 
     /// The lines up to the single dot, which is kept as the end mark.
@@ -115,7 +116,9 @@ impl News {
     async fn open(&self) -> Result<Line, FetchError> {
         let host = self.config.host.clone();
         let addresses = self.deps.http.guard().resolve(&host, self.config.port).await?;
-        let stream = TcpStream::connect(&addresses[..]).await.map_err(|e| FetchError::Transient(format!("{host}: {e}")))?;
+        let stream = TcpStream::connect(&addresses[..])
+            .await
+            .map_err(|e| FetchError::Transient(format!("{host}: {e}")))?;
         let mut line = Line { stream: BufReader::new(stream), host };
         match line.ask("").await? {
             (200 | 201, _) => {}
@@ -131,11 +134,16 @@ impl News {
         let mut line = self.open().await?;
         let (low, high) = match line.ask(&format!("GROUP {}", self.config.group)).await? {
             (211, text) => {
-                let numbers: Vec<u64> = text.split_whitespace().skip(2).take(2).filter_map(|n| n.parse().ok()).collect();
-                let [low, high] = numbers[..] else { return Err(FetchError::BadUpstream(format!("{}: {text:.80}", line.host))) };
+                let numbers: Vec<u64> =
+                    text.split_whitespace().skip(2).take(2).filter_map(|n| n.parse().ok()).collect();
+                let [low, high] = numbers[..] else {
+                    return Err(FetchError::BadUpstream(format!("{}: {text:.80}", line.host)));
+                };
                 (low, high)
             }
-            (411, _) => return Err(FetchError::Gone(format!("{} has no group {}", line.host, self.config.group))),
+            (411, _) => {
+                return Err(FetchError::Gone(format!("{} has no group {}", line.host, self.config.group)));
+            }
             (480 | 481 | 502, text) => return Err(FetchError::Refused(text)),
             (_, text) => return Err(FetchError::Transient(text)),
         };

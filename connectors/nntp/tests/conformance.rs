@@ -22,7 +22,9 @@ async fn serve() -> std::net::SocketAddr {
                         ["GROUP", "de.test"] => format!("211 {HIGH} 1 {HIGH} de.test\r\n"),
                         ["GROUP", _] => "411 no such group\r\n".to_owned(),
                         ["ARTICLE", "7"] => "423 no such article\r\n".to_owned(),
-                        ["ARTICLE", n] => format!("220 {n} <{n}@x>\r\nMessage-ID: <{n}@x>\r\nSubject: s\r\nDate: Thu, 01 Jan 2026 12:00:00 +0000\r\n\r\n..text {n}\r\n.\r\n"),
+                        ["ARTICLE", n] => format!(
+                            "220 {n} <{n}@x>\r\nMessage-ID: <{n}@x>\r\nSubject: s\r\nDate: Thu, 01 Jan 2026 12:00:00 +0000\r\n\r\n..text {n}\r\n.\r\n"
+                        ),
                         ["QUIT"] => "205 bye\r\n".to_owned(),
                         _ => "200 ok\r\n".to_owned(),
                     };
@@ -38,7 +40,11 @@ async fn serve() -> std::net::SocketAddr {
 }
 
 fn connector(address: std::net::SocketAddr, group: &str) -> Box<dyn Connector> {
-    let config: SourceConfig = toml::from_str(&format!("name='t'\nkind='nntp'\n[settings]\nhost='127.0.0.1'\nport={}\ngroup='{group}'", address.port())).unwrap();
+    let config: SourceConfig = toml::from_str(&format!(
+        "name='t'\nkind='nntp'\n[settings]\nhost='127.0.0.1'\nport={}\ngroup='{group}'",
+        address.port()
+    ))
+    .unwrap();
     streife_nntp::connect(&config, &conformance::deps()).unwrap()
 }
 

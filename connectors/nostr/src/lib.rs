@@ -36,7 +36,9 @@ pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
             let at = format!("line {}", number + 1);
             match serde_json::from_slice::<Value>(line) {
                 Ok(message) => read(&message, &at, observation, context, &mut parsed),
-                Err(_) => parsed.problem(at, RejectCode::BadJson, "not JSON", observation.body.slice_ref(line)),
+                Err(_) => {
+                    parsed.problem(at, RejectCode::BadJson, "not JSON", observation.body.slice_ref(line))
+                }
             }
         }
         json::finished(parsed, "no_event")
@@ -59,13 +61,29 @@ fn read(message: &Value, at: &str, observation: &Observation, context: &ParseCon
             }
         },
         Value::Object(_) => read_event(message, at, observation, context, parsed),
-        _ => parsed.problem(at, RejectCode::BadJson, "neither event nor relay message", Bytes::from(message.to_string())),
+        _ => parsed.problem(
+            at,
+            RejectCode::BadJson,
+            "neither event nor relay message",
+            Bytes::from(message.to_string()),
+        ),
     }
 }
 
-fn read_event(note: &Value, at: &str, observation: &Observation, context: &ParseContext, parsed: &mut Parsed) {
+fn read_event(
+    note: &Value,
+    at: &str,
+    observation: &Observation,
+    context: &ParseContext,
+    parsed: &mut Parsed,
+) {
     let raw = Bytes::from(note.to_string());
-    let fields = (json::text(note, "id"), json::text(note, "pubkey"), json::count(note, "kind"), note.get("content").and_then(Value::as_str));
+    let fields = (
+        json::text(note, "id"),
+        json::text(note, "pubkey"),
+        json::count(note, "kind"),
+        note.get("content").and_then(Value::as_str),
+    );
     let (Some(id), Some(author), Some(kind), Some(content)) = fields else {
         parsed.problem(at, RejectCode::BadField, "id, pubkey, kind or content is missing", raw);
         return;
@@ -106,7 +124,8 @@ fn read_event(note: &Value, at: &str, observation: &Observation, context: &Parse
     if post_kind == PostKind::Repost {
         event.quote_of = of("e").first().and_then(|t| t.get(1)).map(|e| (*e).to_owned());
     } else {
-        let title = of("title").first().and_then(|t| t.get(1)).map(|t| format!("{t}\n\n")).unwrap_or_default();
+        let title =
+            of("title").first().and_then(|t| t.get(1)).map(|t| format!("{t}\n\n")).unwrap_or_default();
         event.text = format!("{title}{content}");
         // NIP-10: the marked reply, else the last plain e tag.
         let replies = of("e");
@@ -127,7 +146,12 @@ fn read_event(note: &Value, at: &str, observation: &Observation, context: &Parse
         }
     }
     event.tags = of("t").iter().filter_map(|t| t.get(1)).map(|t| (*t).to_owned()).collect();
-    event.links = event.text.split_whitespace().filter(|w| w.starts_with("http://") || w.starts_with("https://")).map(str::to_owned).collect();
+    event.links = event
+        .text
+        .split_whitespace()
+        .filter(|w| w.starts_with("http://") || w.starts_with("https://"))
+        .map(str::to_owned)
+        .collect();
     for part in of("imeta") {
         let said = |name: &str| part.iter().find_map(|p| p.strip_prefix(name)?.strip_prefix(' '));
         event.media.push(Media {
@@ -177,8 +201,14 @@ mod tests {
         let o = Observation::new("f", lines.join("\n").into_bytes(), Timestamp::default());
         let p = parse(&o, &ParseContext::new("t"));
         assert_eq!(p.events[0].event.links, ["https://y.test/"]);
-        assert_eq!((p.events[1].event.reply_to.as_deref(), p.events[1].event.kind), (Some("parent"), PostKind::Reply));
-        assert_eq!((p.events[2].event.event, p.events[2].event.native_id.as_str()), (EventKind::Delete, "gone"));
+        assert_eq!(
+            (p.events[1].event.reply_to.as_deref(), p.events[1].event.kind),
+            (Some("parent"), PostKind::Reply)
+        );
+        assert_eq!(
+            (p.events[2].event.event, p.events[2].event.native_id.as_str()),
+            (EventKind::Delete, "gone")
+        );
         assert_eq!((p.problems.len(), p.ignored["other_kind"], p.ignored["relay_message"]), (1, 1, 1));
     }
 }

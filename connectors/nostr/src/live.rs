@@ -46,7 +46,13 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
         return Err(ConfigError::new(&config.name, "settings.relay is no ws:// or wss:// address"));
     }
     let limits = WsLimits { max_message_bytes: 1024 * 1024, stall_timeout: Duration::from_secs(300) };
-    Ok(Box::new(Nostr { context: ParseContext::new(&config.name), config: settings, deps: deps.clone(), limits, socket: None }))
+    Ok(Box::new(Nostr {
+        context: ParseContext::new(&config.name),
+        config: settings,
+        deps: deps.clone(),
+        limits,
+        socket: None,
+    }))
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -123,7 +129,10 @@ impl Connector for Nostr {
                 break;
             };
             if text.starts_with("[\"CLOSED\"") {
-                closed = Some(FetchError::Refused(format!("{relay} closed the subscription: {:.80}", text.as_str())));
+                closed = Some(FetchError::Refused(format!(
+                    "{relay} closed the subscription: {:.80}",
+                    text.as_str()
+                )));
                 break;
             }
             deadline.get_or_insert_with(|| tokio::time::Instant::now() + FILL_TIME);
@@ -138,8 +147,15 @@ impl Connector for Nostr {
         }
         let observation = Observation::new(relay.clone(), lines, self.deps.clock.now());
         let mut parsed = crate::parse(&observation, &self.context);
-        parsed.events.retain(|e| place.seen.note(&e.event.native_id, &[e.event.event as u8]) != Change::Known);
-        let newest = parsed.events.iter().filter_map(|e| e.event.posted_at).filter(|t| *t <= self.deps.clock.now()).max();
+        parsed
+            .events
+            .retain(|e| place.seen.note(&e.event.native_id, &[e.event.event as u8]) != Change::Known);
+        let newest = parsed
+            .events
+            .iter()
+            .filter_map(|e| e.event.posted_at)
+            .filter(|t| *t <= self.deps.clock.now())
+            .max();
         place.since = place.since.max(newest.map(|t| t.as_secs()));
         Ok(Fetched { parsed, cursor: Cursor::of(&place)?, pace: Pace::Now, newest })
     }

@@ -16,12 +16,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Connector, Cursor, CursorStore, Deps, FetchClass, HealthBoard, Http, HttpConfig, Kind, Observation, ParseContext,
-    RunOptions, Sink, SinkError, run_source, testing,
+    Connector, Cursor, CursorStore, Deps, FetchClass, HealthBoard, Http, HttpConfig, Kind, Observation,
+    ParseContext, RunOptions, Sink, SinkError, run_source, testing,
 };
 
 /// Fetches in one check; more mean that a connector walks in circles.
 const MAX_FETCHES: usize = 200;
+/// So many fetches in a row that change nothing mean that nothing is left.
+const MAX_STILL: usize = 5;
 /// A fetch against a local server takes no longer.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
 /// A stopped source ends within this.
@@ -104,17 +106,20 @@ pub async fn check(kind: &Kind, connect: impl Fn() -> Box<dyn Connector>, wanted
 
 /// A process restarted after every single fetch sees everything exactly once.
 async fn restart_after_every_fetch(connect: &impl Fn() -> Box<dyn Connector>, wanted: &[&str]) {
-    let mut cursor = None;
+    let (mut cursor, mut still) = (None, 0);
     let mut seen = BTreeMap::<String, usize>::new();
     for _ in 0..MAX_FETCHES {
         let mut connector = connect();
-        let Ok(Ok(fetched)) = tokio::time::timeout(FETCH_TIMEOUT, connector.fetch(cursor.as_ref())).await else { break };
+        let Ok(Ok(fetched)) = tokio::time::timeout(FETCH_TIMEOUT, connector.fetch(cursor.as_ref())).await
+        else {
+            break;
+        };
         for event in fetched.parsed.events {
             *seen.entry(event.event.native_id).or_default() += 1;
         }
-        let is_still = cursor.as_ref() == Some(&fetched.cursor);
+        still = if cursor.as_ref() == Some(&fetched.cursor) { still + 1 } else { 0 };
         cursor = Some(fetched.cursor);
-        if is_still || wanted.iter().all(|id| seen.contains_key(*id)) {
+        if still == MAX_STILL || wanted.iter().all(|id| seen.contains_key(*id)) {
             break;
         }
     }
@@ -126,20 +131,25 @@ async fn restart_after_every_fetch(connect: &impl Fn() -> Box<dyn Connector>, wa
 
 /// A process that dies between publishing and saving sees the page again, and loses nothing.
 async fn crash_before_every_save(connect: &impl Fn() -> Box<dyn Connector>, wanted: &[&str]) {
-    let mut cursor = None;
+    let (mut cursor, mut still) = (None, 0);
     let mut seen = BTreeSet::new();
     for _ in 0..MAX_FETCHES {
         let first = tokio::time::timeout(FETCH_TIMEOUT, connect().fetch(cursor.as_ref())).await;
         let Ok(Ok(first)) = first else { break };
         let again = tokio::time::timeout(FETCH_TIMEOUT, connect().fetch(cursor.as_ref())).await;
         let Ok(Ok(again)) = again else { break };
-        let ids = |f: &crate::Fetched| f.parsed.events.iter().map(|e| e.event.native_id.clone()).collect::<BTreeSet<_>>();
+        let ids = |f: &crate::Fetched| {
+            f.parsed.events.iter().map(|e| e.event.native_id.clone()).collect::<BTreeSet<_>>()
+        };
         let (had, has) = (ids(&first), ids(&again));
-        assert!(had.is_subset(&has) || has.is_subset(&had), "the same cursor gave other events: {had:?}, then {has:?}");
+        assert!(
+            had.is_subset(&has) || has.is_subset(&had),
+            "the same cursor gave other events: {had:?}, then {has:?}"
+        );
         seen.extend(has);
-        let is_still = cursor.as_ref() == Some(&again.cursor);
+        still = if cursor.as_ref() == Some(&again.cursor) { still + 1 } else { 0 };
         cursor = Some(again.cursor);
-        if is_still || wanted.iter().all(|id| seen.contains(*id)) {
+        if still == MAX_STILL || wanted.iter().all(|id| seen.contains(*id)) {
             break;
         }
     }
@@ -174,9 +184,14 @@ async fn runs_counts_and_stops(kind: &Kind, connect: &impl Fn() -> Box<dyn Conne
     assert!(ended.is_ok(), "{ended:?}");
     assert!(cancelled_at.elapsed() < SHUTDOWN_TIMEOUT, "a stopped source went on");
     let events = memory.events();
-    assert!(wanted.iter().all(|id| events.iter().any(|e| e.native_id == *id)), "not everything arrived under the driver");
+    assert!(
+        wanted.iter().all(|id| events.iter().any(|e| e.native_id == *id)),
+        "not everything arrived under the driver"
+    );
     let state = health.snapshot();
-    assert!(state["conformance"].last_success.is_some() && state["conformance"].events >= wanted.len() as u64);
+    assert!(
+        state["conformance"].last_success.is_some() && state["conformance"].events >= wanted.len() as u64
+    );
     let counted = prometheus::default_registry().gather().into_iter().any(|family| {
         family.name() == "streife_source_events_total"
             && family.get_metric().iter().any(|m| m.get_label().iter().any(|l| l.value() == kind.name))
@@ -190,8 +205,18 @@ fn broken_input(kind: &Kind) {
     let deep = "[".repeat(100_000);
     let deep_html = format!("<html>{}", "<div>".repeat(100_000));
     let broken: [&[u8]; 12] = [
-        b"", b"{", b"[]", b"{}", b"null", b"\xff\xfe\x00", b"<html>", b"\x1f\x8b\x08broken", b"[1,2]", b"\"x\"",
-        deep.as_bytes(), deep_html.as_bytes(),
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b"null",
+        b"\xff\xfe\x00",
+        b"<html>",
+        b"\x1f\x8b\x08broken",
+        b"[1,2]",
+        b"\"x\"",
+        deep.as_bytes(),
+        deep_html.as_bytes(),
     ];
     for bytes in broken {
         let observation = Observation::new("broken", bytes.to_vec(), testing::SEEN_AT);
@@ -266,7 +291,11 @@ pub async fn serve(handler: impl Fn(&str, &str) -> Reply + Send + Sync + 'static
                 let request = String::from_utf8_lossy(&request).into_owned();
                 let path = request.split_whitespace().nth(1).unwrap_or("/").to_owned();
                 let reply = handler(&path, &request);
-                let mut head = format!("HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+                let mut head = format!(
+                    "HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n",
+                    reply.status,
+                    reply.body.len()
+                );
                 for (name, value) in &reply.headers {
                     head.push_str(&format!("{name}: {value}\r\n"));
                 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use streife_domain::EventKind;
 
 use crate::{
-    Change, Connector, Cursor, Deps, FetchError, Fetched, Http, Observation, Pace, ParseContext, Parsed, Request, Seen,
+    Change, Connector, Cursor, Deps, FetchError, Fetched, Http, Observation, Pace, ParseContext, Parsed,
+    Request, Seen,
 };
 
 /// Pages walked in one fetch, so that a first visit or a long pause does not read a whole site.

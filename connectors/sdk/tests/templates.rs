@@ -23,7 +23,12 @@ fn templates_are_sound() {
         for source in sources.source {
             assert_eq!(source.problems(true, "2026-11-22"), [], "{}", path.display());
             let is_default = path.file_name().is_some_and(|n| n == "default.toml");
-            assert_eq!(source.enabled, is_default, "{}: templates are off, the default set is on", path.display());
+            assert_eq!(
+                source.enabled,
+                is_default,
+                "{}: templates are off, the default set is on",
+                path.display()
+            );
             count += 1;
         }
     }

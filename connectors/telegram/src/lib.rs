@@ -7,8 +7,8 @@ use serde::Deserialize;
 use streife_domain::{Author, EventKind, Media, PostKind, Reach, RejectCode};
 use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, dates, html, recorded,
-    settings,
+    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, dates,
+    html, recorded, settings,
 };
 
 /// The name of this kind.
@@ -39,7 +39,11 @@ fn first<'a>(of: ElementRef<'a>, selector: &str) -> Option<ElementRef<'a>> {
 fn parse_page(observation: &Observation, context: &ParseContext) -> Parsed {
     let text = html::decode(observation);
     if !html::depth_is_bounded(&text) {
-        return Parsed::refused(RejectCode::TooLarge, format!("nested over {} deep", html::MAX_DEPTH), observation);
+        return Parsed::refused(
+            RejectCode::TooLarge,
+            format!("nested over {} deep", html::MAX_DEPTH),
+            observation,
+        );
     }
     let page = Html::parse_document(&text);
     let mut parsed = Parsed::default();
@@ -61,7 +65,12 @@ fn parse_page(observation: &Observation, context: &ParseContext) -> Parsed {
     parsed
 }
 
-fn read_message(message: ElementRef<'_>, observation: &Observation, context: &ParseContext, parsed: &mut Parsed) {
+fn read_message(
+    message: ElementRef<'_>,
+    observation: &Observation,
+    context: &ParseContext,
+    parsed: &mut Parsed,
+) {
     let raw = message.html();
     let id = message.attr("data-post").unwrap_or_default().trim();
     let Some((channel, number)) = id.split_once('/').filter(|(c, n)| !c.is_empty() && !n.is_empty()) else {
@@ -72,7 +81,11 @@ fn read_message(message: ElementRef<'_>, observation: &Observation, context: &Pa
     id.clone_into(&mut event.native_id);
     event.url = Some(format!("{BASE}/{channel}/{number}"));
     let name = first(message, ".tgme_widget_message_owner_name").map(|e| html::content_of(e).text);
-    event.author = Some(Author { id: channel.to_owned(), handle: Some(channel.to_owned()), name: name.filter(|n| !n.is_empty()) });
+    event.author = Some(Author {
+        id: channel.to_owned(),
+        handle: Some(channel.to_owned()),
+        name: name.filter(|n| !n.is_empty()),
+    });
     // A reply shows the beginning of what it answers, in the same class of element.
     let reply = first(message, ".tgme_widget_message_reply");
     event.reply_to = reply.and_then(|r| r.attr("href")).and_then(post_of_address);
@@ -82,7 +95,8 @@ fn read_message(message: ElementRef<'_>, observation: &Observation, context: &Pa
         .filter(|e| !e.ancestors().skip(1).filter_map(ElementRef::wrap).any(|a| a.attr("class").is_some_and(|c| c.split_whitespace().any(|c| c == "tgme_widget_message_text"))))
         .map(html::content_of)
         .collect();
-    event.text = texts.iter().map(|c| c.text.as_str()).filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
+    event.text =
+        texts.iter().map(|c| c.text.as_str()).filter(|t| !t.is_empty()).collect::<Vec<_>>().join("\n");
     for link in texts.into_iter().flat_map(|c| c.links) {
         if let Some((_, tag)) = link.split_once("?q=%23") {
             event.tags.push(tag.to_owned());
@@ -110,14 +124,17 @@ fn read_message(message: ElementRef<'_>, observation: &Observation, context: &Pa
         (None, Some(_)) => PostKind::Quote,
         _ => PostKind::Post,
     };
-    let date = select(message, ".tgme_widget_message_date time, .tgme_widget_message_meta time, time[datetime]")
-        .into_iter()
-        .find_map(|t| t.attr("datetime"));
+    let date =
+        select(message, ".tgme_widget_message_date time, .tgme_widget_message_meta time, time[datetime]")
+            .into_iter()
+            .find_map(|t| t.attr("datetime"));
     event.posted_at = date.and_then(|d| dates::parse(d, observation.observed_at));
-    let meta = first(message, ".tgme_widget_message_meta").map(|m| html::content_of(m).text).unwrap_or_default();
+    let meta =
+        first(message, ".tgme_widget_message_meta").map(|m| html::content_of(m).text).unwrap_or_default();
     let is_edited = meta.to_lowercase().contains("edited");
     let views = first(message, ".tgme_widget_message_views").map(|v| html::content_of(v).text);
-    event.reach = views.as_deref().and_then(count).map(|views| Reach { views: Some(views), ..Reach::default() });
+    event.reach =
+        views.as_deref().and_then(count).map(|views| Reach { views: Some(views), ..Reach::default() });
     if is_edited {
         // The page says that it was edited, not when: the time of seeing is the latest it can have been.
         event.edited_at = Some(observation.observed_at).filter(|t| t.as_micros() > 0);
@@ -132,7 +149,8 @@ fn read_media(message: ElementRef<'_>, media: &mut Vec<Media>) {
     for photo in select(message, ".tgme_widget_message_photo_wrap") {
         add("image", photo.attr("style").and_then(background));
     }
-    for player in select(message, ".tgme_widget_message_video_player, .tgme_widget_message_roundvideo_player") {
+    for player in select(message, ".tgme_widget_message_video_player, .tgme_widget_message_roundvideo_player")
+    {
         add("video", first(player, "video").and_then(|v| v.attr("src")).map(str::to_owned));
     }
     for voice in select(message, "audio.tgme_widget_message_voice") {
@@ -142,7 +160,10 @@ fn read_media(message: ElementRef<'_>, media: &mut Vec<Media>) {
         add("document", document.attr("href").map(str::to_owned));
     }
     for sticker in select(message, ".tgme_widget_message_sticker, .tgme_widget_message_tgsticker") {
-        let url = sticker.attr("data-webp").map(str::to_owned).or_else(|| sticker.attr("style").and_then(background));
+        let url = sticker
+            .attr("data-webp")
+            .map(str::to_owned)
+            .or_else(|| sticker.attr("style").and_then(background));
         add("sticker", url);
     }
     for location in select(message, ".tgme_widget_message_location_wrap") {
@@ -176,7 +197,8 @@ fn count(text: &str) -> Option<u64> {
 
 /// The page before this one begins below the lowest number on it.
 fn older(observation: &Observation, parsed: &Parsed) -> Option<String> {
-    let numbers = parsed.events.iter().filter_map(|e| e.event.native_id.rsplit('/').next()?.parse::<u64>().ok());
+    let numbers =
+        parsed.events.iter().filter_map(|e| e.event.native_id.rsplit('/').next()?.parse::<u64>().ok());
     let lowest = numbers.min().filter(|n| *n > 1)?;
     let page = observation.url.split('?').next()?;
     Some(format!("{page}?before={lowest}"))
@@ -203,9 +225,13 @@ fn base() -> String {
 /// Unknown settings, or a channel that is no name.
 pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>, ConfigError> {
     let settings: Config = settings(config)?;
-    let is_name = |c: &String| (4..=64).contains(&c.len()) && c.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_name =
+        |c: &String| (4..=64).contains(&c.len()) && c.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if settings.channels.is_empty() || !settings.channels.iter().all(is_name) {
-        return Err(ConfigError::new(&config.name, "settings.channels: names of public channels, without @ and address"));
+        return Err(ConfigError::new(
+            &config.name,
+            "settings.channels: names of public channels, without @ and address",
+        ));
     }
     let targets = settings.channels.iter().map(|channel| {
         let request = Request::get(format!("{}/s/{channel}", settings.base.trim_end_matches('/')));
@@ -228,7 +254,11 @@ mod tests {
 
     #[test]
     fn a_message_with_reply_photo_and_views() {
-        let o = Observation::new("https://t.me/s/chan_x", PAGE.as_bytes().to_vec(), Timestamp::from_secs(1_780_000_000));
+        let o = Observation::new(
+            "https://t.me/s/chan_x",
+            PAGE.as_bytes().to_vec(),
+            Timestamp::from_secs(1_780_000_000),
+        );
         let p = parse(&o, &ParseContext::new("t"));
         let e = &p.events[0].event;
         assert_eq!((e.native_id.as_str(), e.text.as_str()), ("chan_x/12", "a\nb #tag y"));

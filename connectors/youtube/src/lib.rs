@@ -9,8 +9,8 @@ use serde_json::Value;
 use streife_domain::{Author, EventKind, PostKind, Reach, RejectCode};
 use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SecretSource, SourceConfig, html, json,
-    recorded, settings,
+    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SecretSource,
+    SourceConfig, html, json, recorded, settings,
 };
 
 /// The name of this kind.
@@ -39,7 +39,9 @@ pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
                 for reply in item.get("replies").map_or(&[][..], |r| json::items(r, "comments")) {
                     read_comment(reply, observation, context, &mut parsed);
                 }
-            } else if snippet.is_some_and(|s| s.get("textOriginal").is_some() || s.get("textDisplay").is_some()) {
+            } else if snippet
+                .is_some_and(|s| s.get("textOriginal").is_some() || s.get("textDisplay").is_some())
+            {
                 read_comment(item, observation, context, &mut parsed);
             } else {
                 parsed.ignore("no_comment");
@@ -69,9 +71,11 @@ fn read_comment(comment: &Value, observation: &Observation, context: &ParseConte
         name: name.map(str::to_owned),
     });
     event.posted_at = json::time(snippet, "publishedAt", observation.observed_at);
-    event.edited_at = json::time(snippet, "updatedAt", observation.observed_at).filter(|t| Some(*t) != event.posted_at);
+    event.edited_at =
+        json::time(snippet, "updatedAt", observation.observed_at).filter(|t| Some(*t) != event.posted_at);
     event.reply_to = json::text(snippet, "parentId").map(str::to_owned);
-    event.url = json::text(snippet, "videoId").map(|video| format!("https://www.youtube.com/watch?v={video}&lc={id}"));
+    event.url = json::text(snippet, "videoId")
+        .map(|video| format!("https://www.youtube.com/watch?v={video}&lc={id}"));
     event.reach = Some(Reach { likes: json::count(snippet, "likeCount"), ..Reach::default() });
     event.native_id = id;
     parsed.push(event, raw);
@@ -112,14 +116,26 @@ fn base() -> String {
 pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>, ConfigError> {
     let settings: Config = settings(config)?;
     let key = settings.key.read(&config.name)?;
-    let is_id = |id: &&String| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    let wanted = settings.videos.iter().map(|v| ("videoId", v)).chain(settings.channels.iter().map(|c| ("allThreadsRelatedToChannelId", c)));
+    let is_id = |id: &&String| {
+        !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    let wanted = settings
+        .videos
+        .iter()
+        .map(|v| ("videoId", v))
+        .chain(settings.channels.iter().map(|c| ("allThreadsRelatedToChannelId", c)));
     let mut targets = Vec::new();
     for (parameter, id) in wanted {
         if !is_id(&id) {
-            return Err(ConfigError::new(&config.name, format!("settings: {id:?} is no video or channel id")));
+            return Err(ConfigError::new(
+                &config.name,
+                format!("settings: {id:?} is no video or channel id"),
+            ));
         }
-        let url = format!("{}/commentThreads?part=snippet,replies&maxResults=100&order=time&textFormat=plainText&{parameter}={id}", settings.base);
+        let url = format!(
+            "{}/commentThreads?part=snippet,replies&maxResults=100&order=time&textFormat=plainText&{parameter}={id}",
+            settings.base
+        );
         // The key travels in a header, so that it stands in no address, log or observation.
         let request = Request::get(url).secret_header("x-goog-api-key", &key);
         targets.push(Target::new(request, ParseContext::new(&config.name)).paged(MAX_PAGES, older));
@@ -141,7 +157,10 @@ mod tests {
         let o = Observation::new("https://g.test/c?x=1", &text[..], Timestamp::default());
         let p = parse(&o, &ParseContext::new("t"));
         assert_eq!((p.events[0].event.text.as_str(), p.events[0].event.edited_at), ("x", None));
-        assert_eq!((p.events[1].event.text.as_str(), p.events[1].event.reply_to.as_deref()), ("y & z", Some("a")));
+        assert_eq!(
+            (p.events[1].event.text.as_str(), p.events[1].event.reply_to.as_deref()),
+            ("y & z", Some("a"))
+        );
         assert_eq!(older(&o, &p).as_deref(), Some("https://g.test/c?x=1&pageToken=N"));
     }
 }
