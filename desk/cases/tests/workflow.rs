@@ -1,6 +1,7 @@
 //! What the workflow promises, over random walks of people, roles and moves.
 
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use streife_cases::legal::{ComplaintForm, LegalForm, NormForm, ReachSnapshot};
 use streife_cases::offence::Catalogue;
 use streife_cases::role::Role;
@@ -50,11 +51,12 @@ fn full_form(norm: &str) -> LegalForm {
     }
 }
 
-fn moves() -> impl Strategy<Value = Move> {
+/// Every kind of move, some with two contents.
+fn moves() -> Vec<Move> {
     let text = || "ein ausreichender Grund".to_owned();
     let norms = || vec!["StGB-130".to_owned()];
     let hash = || "cd".repeat(32);
-    prop::sample::select(vec![
+    vec![
         Move::Cluster { campaign: "0".repeat(16) },
         Move::Enqueue { queue: "q".to_owned() },
         Move::Claim,
@@ -94,55 +96,69 @@ fn moves() -> impl Strategy<Value = Move> {
         Move::DeadlineReached,
         Move::Retain { until: START.plus_secs(400 * 86_400), reason: text() },
         Move::Erase { certificate_sha256: hash() },
-    ])
+    ]
 }
 
-fn roles() -> impl Strategy<Value = Role> {
-    prop::sample::select([Role::ALL.to_vec(), vec![Role::System]].concat())
+/// Person, place in the list of moves from which to try, seconds that pass.
+type Walk = Vec<(usize, usize, i64)>;
+
+/// The moves of three people who would do anything they are allowed to, in any role.
+fn walks() -> impl Strategy<Value = Walk> {
+    let secs = prop_oneof![4 => Just(1i64), 2 => Just(60), 1 => Just(90 * 86_400)];
+    prop::collection::vec((0..3usize, 0..moves().len(), secs), 1..60)
 }
 
-/// Picks, at each step, a random person of three and any role: a person here may even hold all of them.
-fn walks() -> impl Strategy<Value = Vec<(usize, Role, Move, i64)>> {
-    prop::collection::vec(
-        (0..3usize, roles(), moves(), prop_oneof![Just(1i64), Just(60), Just(90 * 86_400)]),
-        1..400,
-    )
-}
-
-fn walk(
-    steps: Vec<(usize, Role, Move, i64)>,
-    mut check: impl FnMut(&Case, &Case, &CaseEvent, &Effects),
-) -> Case {
+/// Takes, at each step, the first move from the given place on that the workflow accepts.
+fn walk(steps: Walk, mut check: impl FnMut(&Case, &Case, &CaseEvent, &Effects)) -> Case {
+    let all = moves();
     let mut case = Case::flagged("c", "p", START);
     let mut at = START;
-    for (person, role, what, secs) in steps {
+    for (person, first, secs) in steps {
         at = at.plus_secs(secs);
-        let user = if role == Role::System { "system" } else { ["a", "b", "c"][person] };
-        let event = CaseEvent { at, actor: Actor::new(user, role), what };
-        if let Ok((next, effects)) = step(&case, &event) {
-            check(&case, &next, &event, &effects);
-            case = next;
-        }
+        let accepted = (0..all.len()).find_map(|n| {
+            let what = all[(first + n) % all.len()].clone();
+            let actor = match what.action() {
+                None => Actor::system(),
+                Some(action) => {
+                    let role =
+                        Role::ALL.into_iter().find(|role| streife_cases::role::may(*role, action)).unwrap();
+                    Actor::new(["a", "b", "c"][person], role)
+                }
+            };
+            let event = CaseEvent { at, actor, what };
+            step(&case, &event).ok().map(|done| (event, done))
+        });
+        let Some((event, (next, effects))) = accepted else { continue };
+        check(&case, &next, &event, &effects);
+        case = next;
     }
     case
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_people_try_the_promises_hold(steps in walks()) {
+#[test]
+fn whatever_people_try_the_promises_hold() {
+    let reached = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let config = ProptestConfig { cases: 2_000, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let outcome = runner.run(&walks(), |steps| {
         let mut sealed = false;
         let mut suspected = false;
         let mut log = Vec::new();
         let last = walk(steps, |before, after, event, effects| {
             sealed |= matches!(event.what, Move::SealEvidence { .. });
             suspected |= after.state == CaseState::Suspect;
-            if matches!(event.what, Move::Undo) { suspected = false; }
+            if matches!(event.what, Move::Undo) {
+                suspected = false;
+            }
             log.push(event.clone());
+            reached.borrow_mut().insert(after.state);
             assert!(!effects.audit.is_empty() && !effects.custody.is_empty(), "an edge without entries");
             assert_eq!(after.version, before.version + 1);
-            if after.state == CaseState::Sent && before.state != CaseState::Sent && before.state != CaseState::Restricted && before.state != CaseState::Review {
+            if after.state == CaseState::Sent
+                && before.state != CaseState::Sent
+                && before.state != CaseState::Restricted
+                && before.state != CaseState::Review
+            {
                 assert!(sealed && after.seal.is_some(), "sent without seal");
                 assert!(after.approved_by.is_some() && after.drafted_by.is_some());
                 assert_ne!(after.approved_by, after.drafted_by, "one person sent alone");
@@ -156,12 +172,21 @@ proptest! {
                 assert!(!suspected, "dismissed by one person after suspicion");
             }
             if after.state == CaseState::Erased && suspected {
-                assert_ne!(before.suspected_by.as_deref(), Some(event.actor.user.as_str()), "ended by who suspected");
+                assert_ne!(
+                    before.suspected_by.as_deref(),
+                    Some(event.actor.user.as_str()),
+                    "ended by who suspected"
+                );
             }
             assert_ne!(before.state, CaseState::Erased, "an erased case moved");
         });
-        prop_assert_eq!(streife_cases::workflow::replay(Case::flagged("c", "p", START), &log).unwrap(), last);
-    }
+        assert_eq!(streife_cases::workflow::replay(Case::flagged("c", "p", START), &log).unwrap(), last);
+        Ok(())
+    });
+    assert!(outcome.is_ok(), "{outcome:?}");
+    let missed: Vec<_> =
+        CaseState::ALL.into_iter().skip(1).filter(|s| !reached.borrow().contains(s)).collect();
+    assert!(missed.is_empty(), "the walks never reached {missed:?}: the test is blind there");
 }
 
 /// Drives a case, panicking with the refusal.

@@ -11,7 +11,9 @@ use streife_cases::workflow::{Case, Seal};
 use streife_domain::{Clock, Identity, SystemClock, Timestamp};
 use streife_web::reader::FlaggedItem;
 use streife_web::sample::SampleReader;
-use streife_web::{DeskParts, DeskState, EvidenceSealer, RuleCheck, RuleProblem, create_demo_accounts, router};
+use streife_web::{
+    DeskParts, DeskState, EvidenceSealer, RuleCheck, RuleProblem, create_demo_accounts, router,
+};
 
 struct NoCheck;
 
@@ -26,9 +28,22 @@ struct DigestSealer;
 
 #[async_trait]
 impl EvidenceSealer for DigestSealer {
-    async fn seal(&self, case: &Case, item: &FlaggedItem, _: &Identity, by: &str, at: Timestamp) -> Result<Seal, String> {
+    async fn seal(
+        &self,
+        case: &Case,
+        item: &FlaggedItem,
+        _: &Identity,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Seal, String> {
         let manifest_sha256 = hex::encode(Sha256::digest(&item.post.text));
-        Ok(Seal { manifest_sha256, package: format!("{}.zip", case.id), at, by: by.to_owned(), time_stamps: Vec::new() })
+        Ok(Seal {
+            manifest_sha256,
+            package: format!("{}.zip", case.id),
+            at,
+            by: by.to_owned(),
+            time_stamps: Vec::new(),
+        })
     }
 }
 

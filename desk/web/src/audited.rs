@@ -41,13 +41,17 @@ impl FromRequestParts<DeskState> for Audited {
         let route = parts.extensions.get::<&'static Route>().copied();
         let Some(route) = route.filter(|route| route.content) else {
             tracing::error!("a handler reads content on a route that does not declare it");
-            return Err(Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "Die Route ist nicht zum Lesen von Inhalten erklärt."));
+            return Err(Fault::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Die Route ist nicht zum Lesen von Inhalten erklärt.",
+            ));
         };
         let path: HashMap<String, String> =
             Path::from_request_parts(parts, desk).await.map(|Path(map)| map).unwrap_or_default();
         let subject = path.get("id").map_or_else(|| "queue".to_owned(), |id| id.chars().take(64).collect());
         // On a case page the case number is the reason; in triage it is the queue's purpose.
-        let reason = if route.path.starts_with("/cases/") { format!("case {subject}") } else { "triage".to_owned() };
+        let reason =
+            if route.path.starts_with("/cases/") { format!("case {subject}") } else { "triage".to_owned() };
         let query: String = parts.uri.query().unwrap_or_default().chars().take(200).collect();
         let details = json!({ "route": route.path, "method": route.method.as_str(), "query": query });
         desk.cases.audit(viewer.note(desk.now(), "read.content", &subject, &reason, details)).await?;
@@ -94,7 +98,10 @@ impl Audited {
     async fn read_identity(&self, case: &Case, action: &str) -> Result<Option<Identity>, Fault> {
         let id: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
         let reason = format!("case {}", case.id);
-        self.desk.cases.audit(self.viewer.note(self.desk.now(), action, &case.id, &reason, json!({}))).await?;
+        self.desk
+            .cases
+            .audit(self.viewer.note(self.desk.now(), action, &case.id, &reason, json!({})))
+            .await?;
         Ok(self.desk.content.0.identity(id).await?)
     }
 }

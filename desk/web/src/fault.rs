@@ -52,7 +52,9 @@ impl IntoResponse for Fault {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Refused(_) | StoreError::Invalid(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            StoreError::Refused(_) | StoreError::Invalid(_) => {
+                Self::new(StatusCode::CONFLICT, error.to_string())
+            }
             StoreError::Database(_) | StoreError::Damaged { .. } => {
                 // The details belong in the operator's log, not on a reviewer's screen.
                 tracing::error!(error = %error, "case database failed");
@@ -78,6 +80,9 @@ impl From<ReadError> for Fault {
 impl From<askama::Error> for Fault {
     fn from(error: askama::Error) -> Self {
         tracing::error!(error = %error, "a page could not be rendered");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Die Seite konnte nicht aufgebaut werden. / The page could not be built.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Die Seite konnte nicht aufgebaut werden. / The page could not be built.",
+        )
     }
 }

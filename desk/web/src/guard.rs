@@ -93,7 +93,11 @@ impl Viewer {
 }
 
 /// The guard of one route.
-pub(crate) async fn guard(State((desk, route)): State<(DeskState, &'static Route)>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(
+    State((desk, route)): State<(DeskState, &'static Route)>,
+    request: Request,
+    next: Next,
+) -> Response {
     Counters::add(&desk.counters.requests);
     let nonce = random_token();
     let mut response = match admit(&desk, route, request, &nonce).await {
@@ -107,7 +111,12 @@ pub(crate) async fn guard(State((desk, route)): State<(DeskState, &'static Route
     response
 }
 
-async fn admit(desk: &DeskState, route: &'static Route, request: Request, nonce: &str) -> Result<Request, Box<Response>> {
+async fn admit(
+    desk: &DeskState,
+    route: &'static Route,
+    request: Request,
+    nonce: &str,
+) -> Result<Request, Box<Response>> {
     let refuse = |fault: Fault| Box::new(fault.into_response());
     let (mut parts, body) = request.into_parts();
     let session = session(desk, &parts.headers).await.map_err(refuse)?;
@@ -118,7 +127,8 @@ async fn admit(desk: &DeskState, route: &'static Route, request: Request, nonce:
             let response = if parts.method == Method::GET {
                 Redirect::to("/login").into_response()
             } else {
-                Fault::new(StatusCode::UNAUTHORIZED, "Bitte neu anmelden. / Please log in again.").into_response()
+                Fault::new(StatusCode::UNAUTHORIZED, "Bitte neu anmelden. / Please log in again.")
+                    .into_response()
             };
             return Err(Box::new(response));
         }
@@ -165,7 +175,12 @@ async fn session(desk: &DeskState, headers: &HeaderMap) -> Result<Option<Session
     }
 }
 
-async fn viewer(desk: &DeskState, session: Option<Session>, headers: &HeaderMap, nonce: &str) -> Result<Viewer, Fault> {
+async fn viewer(
+    desk: &DeskState,
+    session: Option<Session>,
+    headers: &HeaderMap,
+    nonce: &str,
+) -> Result<Viewer, Fault> {
     let mut lang = Lang::from_header(headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
     let mut prefs = Prefs::default();
     if let Some(session) = &session {

@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn every_key_that_a_page_uses_exists() {
-        let folders = ["templates", "src/pages"].map(|f| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(f));
+        let folders =
+            ["templates", "src/pages"].map(|f| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(f));
         let mut used = 0;
         for file in folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()) {
             let path = file.unwrap().path();
@@ -124,7 +125,9 @@ mod tests {
 
     #[test]
     fn every_value_that_is_shown_by_name_exists() {
-        let names = CaseState::ALL.iter().map(|s| format!("state.{}", s.as_str()))
+        let names = CaseState::ALL
+            .iter()
+            .map(|s| format!("state.{}", s.as_str()))
             .chain(DismissReason::ALL.iter().map(|r| format!("dismiss.{}", r.as_str())))
             .chain(CaseOutcome::ALL.iter().map(|o| format!("outcome.{}", o.as_str())))
             .chain(Role::ALL.iter().map(|r| format!("role.{}", r.as_str())))

@@ -22,4 +22,6 @@ mod throttle;
 
 pub use fault::Fault;
 pub use routes::router;
-pub use state::{DemoAccount, DeskParts, DeskState, EvidenceSealer, RuleCheck, RuleProblem, create_demo_accounts};
+pub use state::{
+    DemoAccount, DeskParts, DeskState, EvidenceSealer, RuleCheck, RuleProblem, create_demo_accounts,
+};

@@ -31,17 +31,27 @@ impl Parts {
             Priority::Medium => 0.7,
             Priority::High => 1.0,
         };
-        let grave = item.verdict.labels.iter().any(|h| matches!(h, Head::Violence | Head::AttackOnOrder | Head::Antisemitism));
+        let grave = item
+            .verdict
+            .labels
+            .iter()
+            .any(|h| matches!(h, Head::Violence | Head::AttackOnOrder | Head::Antisemitism));
         let severity: f64 = if grave { level } else { level * 0.85 };
         let scores = item.verdict.labels.iter().filter_map(|head| item.verdict.scores.get(*head).copied());
         let best = scores.fold(0.0f32, f32::max);
         let by_rule = if item.verdict.hits.is_empty() { 0.0 } else { 0.8 };
-        let seen = item.reach.and_then(|r| r.views.or(r.followers)).unwrap_or(0).saturating_add(item.copies * 100);
+        let seen =
+            item.reach.and_then(|r| r.views.or(r.followers)).unwrap_or(0).saturating_add(item.copies * 100);
         #[expect(clippy::cast_precision_loss, reason = "a logarithm of a count")]
         let reach = 0.3 + 0.7 * ((seen as f64 + 1.0).log10() / 6.0).min(1.0);
         #[expect(clippy::cast_precision_loss, reason = "hours since it was seen")]
         let hours = now.micros_since(item.post.observed_at).max(0) as f64 / 3.6e9;
-        Self { severity, confidence: f64::from(best).max(by_rule), reach, decay: 0.5f64.powf(hours / HALF_LIFE_HOURS).max(0.1) }
+        Self {
+            severity,
+            confidence: f64::from(best).max(by_rule),
+            reach,
+            decay: 0.5f64.powf(hours / HALF_LIFE_HOURS).max(0.1),
+        }
     }
 
     /// The product; orders work, is never shown alone.
@@ -79,7 +89,9 @@ pub fn rank(items: &mut [(FlaggedItem, Parts)], order: Order, now: Timestamp) {
         let starved = |i: &FlaggedItem| now > i.post.observed_at.plus_secs(STARVATION_HOURS * 3_600);
         let key = match order {
             Order::Oldest => std::cmp::Ordering::Equal,
-            Order::Severity => b.verdict.priority.cmp(&a.verdict.priority).then(pb.severity.total_cmp(&pa.severity)),
+            Order::Severity => {
+                b.verdict.priority.cmp(&a.verdict.priority).then(pb.severity.total_cmp(&pa.severity))
+            }
             Order::Mixed => starved(b).cmp(&starved(a)).then(pb.product().total_cmp(&pa.product())),
         };
         key.then(a.post.observed_at.cmp(&b.post.observed_at)).then(a.post.post_id.cmp(&b.post.post_id))
@@ -95,7 +107,13 @@ mod tests {
     fn graver_and_fresher_comes_first_and_nothing_starves() {
         let now = Timestamp::from_secs(1_790_000_000);
         let with = |items: Vec<FlaggedItem>| -> Vec<(FlaggedItem, Parts)> {
-            items.into_iter().map(|i| { let p = Parts::of(&i, now); (i, p) }).collect()
+            items
+                .into_iter()
+                .map(|i| {
+                    let p = Parts::of(&i, now);
+                    (i, p)
+                })
+                .collect()
         };
         let mut items = with(sample_items(now));
         rank(&mut items, Order::Severity, now);

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use streife_domain::{
-    Head, Identity, LegalLabel, Media, PostChange, PostId, Priority, PseudonymousPost, Reach, Span, Timestamp, Verdict,
+    Head, Identity, LegalLabel, Media, PostChange, PostId, Priority, PseudonymousPost, Reach, Span,
+    Timestamp, Verdict,
 };
 
 /// Reading failed. Never holds post text.

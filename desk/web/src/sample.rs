@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use streife_domain::{
-    Author, CampaignKey, EventKind, Head, Heads, Hit, Identity, Language, LegalLabel, Media, ModelVersions, PostChange,
-    PostId, PostKind, Priority, Pseudonym, PseudonymousPost, Purpose, Reach, Reason, Script, Span, Timestamp, Verdict,
+    Author, CampaignKey, EventKind, Head, Heads, Hit, Identity, Language, LegalLabel, Media, ModelVersions,
+    PostChange, PostId, PostKind, Priority, Pseudonym, PseudonymousPost, Purpose, Reach, Reason, Script,
+    Span, Timestamp, Verdict,
 };
 
 use crate::reader::{
-    CampaignFigures, Figures, FlaggedItem, FlaggedReader, ModelMark, QueueFilter, ReadError, SourceFigures, StageFigures,
-    SystemFigures, ThreadPost, Trends,
+    CampaignFigures, Figures, FlaggedItem, FlaggedReader, ModelMark, QueueFilter, ReadError, SourceFigures,
+    StageFigures, SystemFigures, ThreadPost, Trends,
 };
 
 /// A reader over invented posts.
@@ -45,15 +46,132 @@ struct Seed {
 }
 
 const SEEDS: [Seed; 9] = [
-    Seed { text: "Morgen um acht vor dem Rathaus von Musterstadt: Wer die Tomatenpartei wählt, der kriegt von uns einen faulen Kürbis vor die Tür gestellt. Verlasst euch drauf!", found: "faulen Kürbis vor die Tür", rule: "w-241-drohung", head: Head::Violence, score: 0.86, level: Priority::High, platform: "bluesky", source: "bluesky-jetstream", language: "de", minutes: 4, copies: 1, views: 18_400 },
-    Seed { text: "Alle Teetrinker sind gleich, sie gehören nicht in unser Café. Weitersagen, bevor der Beitrag verschwindet!", found: "gehören nicht in unser Café", rule: "w-130-gruppe", head: Head::GroupHate, score: 0.93, level: Priority::High, platform: "telegram", source: "telegram-kanaele", language: "de", minutes: 11, copies: 37, views: 52_000 },
-    Seed { text: "Der Bürgermeister von Beispielhausen ist eine alte Gießkanne und hat noch nie ein Beet von nahem gesehen.", found: "alte Gießkanne", rule: "w-188-amt", head: Head::Defamation, score: 0.62, level: Priority::Medium, platform: "mastodon", source: "mastodon-oeffentlich", language: "de", minutes: 23, copies: 2, views: 940 },
-    Seed { text: "Kommt alle am Samstag, bringt Töpfe und Löffel mit, wir übertönen den Chor der Kaffeefreunde!", found: "Kommt alle am Samstag", rule: "w-111-aufruf", head: Head::CallToAction, score: 0.71, level: Priority::Medium, platform: "bluesky", source: "bluesky-jetstream", language: "de", minutes: 38, copies: 6, views: 3_100 },
-    Seed { text: "They say the Garden Council was never elected. Time to take the watering cans back from them.", found: "take the watering cans back", rule: "w-ordnung-en", head: Head::AttackOnOrder, score: 0.55, level: Priority::Medium, platform: "bluesky", source: "bluesky-jetstream", language: "en", minutes: 52, copies: 3, views: 770 },
-    Seed { text: "Ich zitiere nur den Unsinn von gestern: „Teetrinker raus aus dem Café“ – so etwas darf man nicht stehen lassen.", found: "Teetrinker raus", rule: "w-130-gruppe", head: Head::GroupHate, score: 0.48, level: Priority::Low, platform: "mastodon", source: "mastodon-oeffentlich", language: "de", minutes: 75, copies: 1, views: 120 },
-    Seed { text: "Wieder so ein Kürbiskopf im Stadtrat. Wer hat den eigentlich gegossen?", found: "Kürbiskopf", rule: "w-185-person", head: Head::Offensive, score: 0.66, level: Priority::Low, platform: "rss", source: "kommentare-lokal", language: "de", minutes: 130, copies: 1, views: 60 },
-    Seed { text: "Die Gurke mit der Nummer 4711 ist wieder da, ihr wisst, was das heißt.", found: "4711", rule: "w-86a-codes", head: Head::GroupHate, score: 0.41, level: Priority::Low, platform: "telegram", source: "telegram-kanaele", language: "de", minutes: 190, copies: 12, views: 8_800 },
-    Seed { text: "Bu bahçede çay içenlere yer yok, herkese duyurun.", found: "çay içenlere yer yok", rule: "w-130-gruppe", head: Head::GroupHate, score: 0.58, level: Priority::Medium, platform: "bluesky", source: "bluesky-jetstream", language: "tr", minutes: 260, copies: 1, views: 410 },
+    Seed {
+        text: "Morgen um acht vor dem Rathaus von Musterstadt: Wer die Tomatenpartei wählt, der kriegt von uns einen faulen Kürbis vor die Tür gestellt. Verlasst euch drauf!",
+        found: "faulen Kürbis vor die Tür",
+        rule: "w-241-drohung",
+        head: Head::Violence,
+        score: 0.86,
+        level: Priority::High,
+        platform: "bluesky",
+        source: "bluesky-jetstream",
+        language: "de",
+        minutes: 4,
+        copies: 1,
+        views: 18_400,
+    },
+    Seed {
+        text: "Alle Teetrinker sind gleich, sie gehören nicht in unser Café. Weitersagen, bevor der Beitrag verschwindet!",
+        found: "gehören nicht in unser Café",
+        rule: "w-130-gruppe",
+        head: Head::GroupHate,
+        score: 0.93,
+        level: Priority::High,
+        platform: "telegram",
+        source: "telegram-kanaele",
+        language: "de",
+        minutes: 11,
+        copies: 37,
+        views: 52_000,
+    },
+    Seed {
+        text: "Der Bürgermeister von Beispielhausen ist eine alte Gießkanne und hat noch nie ein Beet von nahem gesehen.",
+        found: "alte Gießkanne",
+        rule: "w-188-amt",
+        head: Head::Defamation,
+        score: 0.62,
+        level: Priority::Medium,
+        platform: "mastodon",
+        source: "mastodon-oeffentlich",
+        language: "de",
+        minutes: 23,
+        copies: 2,
+        views: 940,
+    },
+    Seed {
+        text: "Kommt alle am Samstag, bringt Töpfe und Löffel mit, wir übertönen den Chor der Kaffeefreunde!",
+        found: "Kommt alle am Samstag",
+        rule: "w-111-aufruf",
+        head: Head::CallToAction,
+        score: 0.71,
+        level: Priority::Medium,
+        platform: "bluesky",
+        source: "bluesky-jetstream",
+        language: "de",
+        minutes: 38,
+        copies: 6,
+        views: 3_100,
+    },
+    Seed {
+        text: "They say the Garden Council was never elected. Time to take the watering cans back from them.",
+        found: "take the watering cans back",
+        rule: "w-ordnung-en",
+        head: Head::AttackOnOrder,
+        score: 0.55,
+        level: Priority::Medium,
+        platform: "bluesky",
+        source: "bluesky-jetstream",
+        language: "en",
+        minutes: 52,
+        copies: 3,
+        views: 770,
+    },
+    Seed {
+        text: "Ich zitiere nur den Unsinn von gestern: „Teetrinker raus aus dem Café“ – so etwas darf man nicht stehen lassen.",
+        found: "Teetrinker raus",
+        rule: "w-130-gruppe",
+        head: Head::GroupHate,
+        score: 0.48,
+        level: Priority::Low,
+        platform: "mastodon",
+        source: "mastodon-oeffentlich",
+        language: "de",
+        minutes: 75,
+        copies: 1,
+        views: 120,
+    },
+    Seed {
+        text: "Wieder so ein Kürbiskopf im Stadtrat. Wer hat den eigentlich gegossen?",
+        found: "Kürbiskopf",
+        rule: "w-185-person",
+        head: Head::Offensive,
+        score: 0.66,
+        level: Priority::Low,
+        platform: "rss",
+        source: "kommentare-lokal",
+        language: "de",
+        minutes: 130,
+        copies: 1,
+        views: 60,
+    },
+    Seed {
+        text: "Die Gurke mit der Nummer 4711 ist wieder da, ihr wisst, was das heißt.",
+        found: "4711",
+        rule: "w-86a-codes",
+        head: Head::GroupHate,
+        score: 0.41,
+        level: Priority::Low,
+        platform: "telegram",
+        source: "telegram-kanaele",
+        language: "de",
+        minutes: 190,
+        copies: 12,
+        views: 8_800,
+    },
+    Seed {
+        text: "Bu bahçede çay içenlere yer yok, herkese duyurun.",
+        found: "çay içenlere yer yok",
+        rule: "w-130-gruppe",
+        head: Head::GroupHate,
+        score: 0.58,
+        level: Priority::Medium,
+        platform: "bluesky",
+        source: "bluesky-jetstream",
+        language: "tr",
+        minutes: 260,
+        copies: 1,
+        views: 410,
+    },
 ];
 
 /// The invented posts as flagged items.
@@ -97,7 +215,12 @@ fn item(n: usize, seed: &Seed, now: Timestamp) -> FlaggedItem {
                 rule: seed.rule.to_owned(),
                 version: 3,
                 spans: vec![span],
-                because: vec![Reason { part: format!("\"{}\"", seed.found), holds: true, spans: vec![span], parts: Vec::new() }],
+                because: vec![Reason {
+                    part: format!("\"{}\"", seed.found),
+                    holds: true,
+                    spans: vec![span],
+                    parts: Vec::new(),
+                }],
             }],
             priority: seed.level,
             models: ModelVersions {
@@ -108,20 +231,50 @@ fn item(n: usize, seed: &Seed, now: Timestamp) -> FlaggedItem {
             },
         },
         media: if n == 3 {
-            vec![Media { media_type: "image".to_owned(), url: None, alt: Some("Topf und Löffel auf einem Tisch".to_owned()) }]
+            vec![Media {
+                media_type: "image".to_owned(),
+                url: None,
+                alt: Some("Topf und Löffel auf einem Tisch".to_owned()),
+            }]
         } else {
             Vec::new()
         },
-        reach: Some(Reach { views: Some(seed.views), likes: Some(seed.views / 40), shares: Some(seed.views / 90), replies: None, followers: None }),
-        legal: Some(LegalLabel { purpose: Purpose::Demonstration, legal_basis: "Vorführdaten".to_owned(), review_by: "2027-01-31".to_owned() }),
+        reach: Some(Reach {
+            views: Some(seed.views),
+            likes: Some(seed.views / 40),
+            shares: Some(seed.views / 90),
+            replies: None,
+            followers: None,
+        }),
+        legal: Some(LegalLabel {
+            purpose: Purpose::Demonstration,
+            legal_basis: "Vorführdaten".to_owned(),
+            review_by: "2027-01-31".to_owned(),
+        }),
         copies: seed.copies,
-        platforms: if seed.copies > 5 { vec![seed.platform.to_owned(), "mastodon".to_owned()] } else { vec![seed.platform.to_owned()] },
-        changes: if deleted { vec![PostChange { post_id, event: EventKind::Delete, observed_at: observed_at.plus_secs(300) }] } else { Vec::new() },
+        platforms: if seed.copies > 5 {
+            vec![seed.platform.to_owned(), "mastodon".to_owned()]
+        } else {
+            vec![seed.platform.to_owned()]
+        },
+        changes: if deleted {
+            vec![PostChange { post_id, event: EventKind::Delete, observed_at: observed_at.plus_secs(300) }]
+        } else {
+            Vec::new()
+        },
         marks: vec![ModelMark { span: Span(span.0, word_end), head: seed.head, weight: 0.4 }],
         thread: if n == 2 {
             vec![
-                ThreadPost { above: true, text: "Im Stadtgarten werden ab Montag die Beete neu angelegt.".to_owned(), posted_at: Some(observed_at.plus_secs(-900)) },
-                ThreadPost { above: false, text: "Na, das sehe ich anders, der Garten ist doch schön.".to_owned(), posted_at: Some(observed_at.plus_secs(240)) },
+                ThreadPost {
+                    above: true,
+                    text: "Im Stadtgarten werden ab Montag die Beete neu angelegt.".to_owned(),
+                    posted_at: Some(observed_at.plus_secs(-900)),
+                },
+                ThreadPost {
+                    above: false,
+                    text: "Na, das sehe ich anders, der Garten ist doch schön.".to_owned(),
+                    posted_at: Some(observed_at.plus_secs(240)),
+                },
             ]
         } else {
             Vec::new()
@@ -153,7 +306,11 @@ impl FlaggedReader for SampleReader {
         Ok(found.map(|item| Identity {
             native_id: "muster".to_owned(),
             url: Some(format!("https://{}.example/muster", item.post.platform)),
-            author: Some(Author { id: "konto-muster".to_owned(), handle: Some("konto-muster.example".to_owned()), name: Some("Musterkonto".to_owned()) }),
+            author: Some(Author {
+                id: "konto-muster".to_owned(),
+                handle: Some("konto-muster.example".to_owned()),
+                name: Some("Musterkonto".to_owned()),
+            }),
         }))
     }
 }
@@ -182,21 +339,46 @@ impl Figures for SampleReader {
     }
 
     async fn trends(&self) -> Result<Trends, ReadError> {
-        let wave = |h: u64, top: u64| top / 3 + (top * (h % 24).min(24 - h % 24)) / 14 + (h * 7919 % 11) * top / 90;
+        let wave =
+            |h: u64, top: u64| top / 3 + (top * (h % 24).min(24 - h % 24)) / 14 + (h * 7919 % 11) * top / 90;
         let count = |pairs: &[(&str, u64)]| pairs.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
         Ok(Trends {
             flagged_per_hour: (0..48).map(|h| wave(h, 40)).collect(),
             posts_per_hour: (0..48).map(|h| wave(h + 3, 52_000)).collect(),
-            by_source: count(&[("bluesky-jetstream", 912), ("telegram-kanaele", 341), ("mastodon-oeffentlich", 207), ("kommentare-lokal", 58)]),
+            by_source: count(&[
+                ("bluesky-jetstream", 912),
+                ("telegram-kanaele", 341),
+                ("mastodon-oeffentlich", 207),
+                ("kommentare-lokal", 58),
+            ]),
             by_language: count(&[("de", 1_204), ("en", 190), ("tr", 71), ("und", 53)]),
-            by_head: count(&[("group_hate", 604), ("offensive", 511), ("violence", 133), ("defamation", 121), ("attack_on_order", 84), ("call_to_action", 65)]),
-            by_rule: count(&[("w-130-gruppe", 402), ("w-86a-codes", 377), ("w-188-amt", 150), ("w-241-drohung", 96), ("w-111-aufruf", 61)]),
+            by_head: count(&[
+                ("group_hate", 604),
+                ("offensive", 511),
+                ("violence", 133),
+                ("defamation", 121),
+                ("attack_on_order", 84),
+                ("call_to_action", 65),
+            ]),
+            by_rule: count(&[
+                ("w-130-gruppe", 402),
+                ("w-86a-codes", 377),
+                ("w-188-amt", 150),
+                ("w-241-drohung", 96),
+                ("w-111-aufruf", 61),
+            ]),
         })
     }
 
     async fn system(&self) -> Result<SystemFigures, ReadError> {
         let stage = |name: &str, input, output, dropped, dead, lag| StageFigures {
-            name: name.to_owned(), input, output, dropped, dead, lag, healthy: true,
+            name: name.to_owned(),
+            input,
+            output,
+            dropped,
+            dead,
+            lag,
+            healthy: true,
         };
         let source = |name: &str, last_hour, state, basis: &str| SourceFigures {
             name: name.to_owned(),
@@ -219,7 +401,11 @@ impl Figures for SampleReader {
                 source("x-stream", 0, "not_licensed", ""),
                 source("tiktok-research", 0, "not_licensed", ""),
             ],
-            dead: vec![("bad_json".to_owned(), 19), ("too_large".to_owned(), 7), ("empty_text".to_owned(), 3)],
+            dead: vec![
+                ("bad_json".to_owned(), 19),
+                ("too_large".to_owned(), 7),
+                ("empty_text".to_owned(), 3),
+            ],
             versions: vec![
                 ("lid".to_owned(), "lid@5f1c0a9b2e77".to_owned()),
                 ("gate".to_owned(), "gate@a1b2c3d4e5f6".to_owned()),

@@ -37,15 +37,19 @@ pub fn pieces(item: &FlaggedItem) -> Vec<Piece> {
         item.verdict.hits.iter().flat_map(|hit| hit.spans.iter().map(|s| (*s, hit.rule.as_str()))).collect();
     let marks: Vec<(Span, &str)> =
         item.marks.iter().filter(|m| m.weight >= MARK_WEIGHT).map(|m| (m.span, m.head.as_str())).collect();
-    let mut cuts: Vec<usize> = rules.iter().chain(&marks).flat_map(|(s, _)| [s.0 as usize, s.1 as usize]).collect();
+    let mut cuts: Vec<usize> =
+        rules.iter().chain(&marks).flat_map(|(s, _)| [s.0 as usize, s.1 as usize]).collect();
     cuts.extend([0, text.len()]);
     // Spans come from stored records: one that does not fit the text is ignored rather than trusted.
     cuts.retain(|cut| text.is_char_boundary(*cut));
     cuts.sort_unstable();
     cuts.dedup();
     let covering = |list: &[(Span, &str)], start: usize, end: usize| {
-        let mut names: Vec<&str> =
-            list.iter().filter(|(s, _)| s.0 as usize <= start && end <= s.1 as usize).map(|(_, name)| *name).collect();
+        let mut names: Vec<&str> = list
+            .iter()
+            .filter(|(s, _)| s.0 as usize <= start && end <= s.1 as usize)
+            .map(|(_, name)| *name)
+            .collect();
         names.sort_unstable();
         names.dedup();
         names.join(", ")

@@ -22,7 +22,10 @@ struct UsersPage {
     roles: [Role; 10],
 }
 
-pub(crate) async fn users(State(desk): State<DeskState>, Extension(v): Extension<Viewer>) -> Result<Html<String>, Fault> {
+pub(crate) async fn users(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+) -> Result<Html<String>, Fault> {
     html(&UsersPage { users: desk.cases.users().await?, v, nav: "users", roles: Role::ALL })
 }
 
@@ -31,7 +34,8 @@ pub(crate) async fn save_user(
     Extension(v): Extension<Viewer>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| fields.contains_key(&format!("role_{role}"))).collect();
+    let roles: Vec<Role> =
+        Role::ALL.into_iter().filter(|role| fields.contains_key(&format!("role_{role}"))).collect();
     let typed = fields.get("password").cloned().unwrap_or_default();
     let hash = tokio::task::spawn_blocking(move || password::hash(&typed))
         .await
@@ -41,7 +45,9 @@ pub(crate) async fn save_user(
     if id == v.user {
         return Err(Fault::bad(v.t.get("users.not_self")));
     }
-    desk.cases.put_user(&NewUser { id, name: said(&fields, "name"), roles: &roles, password: &hash, at: now }).await?;
+    desk.cases
+        .put_user(&NewUser { id, name: said(&fields, "name"), roles: &roles, password: &hash, at: now })
+        .await?;
     desk.cases.audit(v.note(now, "user.save", id, "", json!({ "roles": roles }))).await?;
     Ok(Redirect::to("/users"))
 }

@@ -13,5 +13,6 @@ pub(crate) async fn asset(Path(name): Path<String>) -> Result<Response, Fault> {
         "mark.svg" => ("image/svg+xml", include_str!("../../assets/mark.svg")),
         _ => return Err(Fault::not_found()),
     };
-    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "private, max-age=300")], body).into_response())
+    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "private, max-age=300")], body)
+        .into_response())
 }

@@ -72,7 +72,11 @@ pub(crate) async fn verify(
     let faults = desk.cases.verify_ledger(&ledger, &key.verifying_key()).await?;
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     // A broken chain is never sealed over.
-    let root = if faults.is_empty() { desk.cases.checkpoint(&ledger, desk.now(), &key).await?.root } else { String::new() };
+    let root = if faults.is_empty() {
+        desk.cases.checkpoint(&ledger, desk.now(), &key).await?.root
+    } else {
+        String::new()
+    };
     page(&desk, v, ledger, Some((faults.is_empty(), faults, root))).await
 }
 

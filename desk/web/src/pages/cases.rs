@@ -11,7 +11,7 @@ use streife_cases::legal::{ComplaintForm, LegalForm, NormForm, ReachSnapshot, da
 use streife_cases::offence::{Catalogue, Complaint, Offence};
 use streife_cases::role::Action;
 use streife_cases::workflow::{
-    Actor, Case, CaseEvent, CaseOutcome, CaseState, DismissReason, Disposal, Move, Opinion, missing_for_draft,
+    Actor, Case, CaseEvent, CaseOutcome, CaseState, DismissReason, Disposal, Move, Opinion,
 };
 use streife_domain::{Identity, PostId, Reach};
 
@@ -61,16 +61,21 @@ struct CasesPage {
 
 fn complaint_clock(desk: &DeskState, case: &Case) -> Option<(String, i64)> {
     let form = case.form.as_ref()?;
-    let asked = case.norms.iter().filter_map(|norm| Catalogue::built_in().get(norm)).any(|o| o.complaint.has_clock());
+    let asked =
+        case.norms.iter().filter_map(|norm| Catalogue::built_in().get(norm)).any(|o| o.complaint.has_clock());
     let deadline = form.complaint_deadline().filter(|_| asked)?;
     let left = days_left(&day(desk.now()), &deadline)?;
     Some((deadline, left))
 }
 
-pub(crate) async fn list(State(desk): State<DeskState>, Extension(v): Extension<Viewer>) -> Result<Html<String>, Fault> {
+pub(crate) async fn list(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+) -> Result<Html<String>, Fault> {
     let now = desk.now();
     let cases = desk.cases.cases(None, MAX_CASES).await?;
-    let shown = |state: CaseState| !matches!(state, CaseState::Queued | CaseState::Claimed | CaseState::Dismissed);
+    let shown =
+        |state: CaseState| !matches!(state, CaseState::Queued | CaseState::Claimed | CaseState::Dismissed);
     let rows: Vec<Row> = cases
         .into_iter()
         .filter(|row| shown(row.case.state))
@@ -82,7 +87,9 @@ pub(crate) async fn list(State(desk): State<DeskState>, Extension(v): Extension<
             case: row.case,
         })
         .collect();
-    let late = |row: &&Row| row.case.emergency.as_ref().is_some_and(|e| e.approved_by.is_none() && e.approval_due < now);
+    let late = |row: &&Row| {
+        row.case.emergency.as_ref().is_some_and(|e| e.approved_by.is_none() && e.approval_due < now)
+    };
     html(&CasesPage { overdue: rows.iter().filter(late).count(), v, nav: "cases", rows })
 }
 
@@ -137,7 +144,9 @@ fn block(v: &Viewer, offence: &Offence, form: Option<&NormForm>) -> NormBlock {
         section: offence.section.clone(),
         title: say(&offence.title_de, &offence.title_en),
         elements: ticks(&offence.elements, &|id| form.is_some_and(|f| f.elements.get(id) == Some(&true))),
-        exceptions: ticks(&offence.exceptions, &|id| form.is_some_and(|f| f.exceptions_excluded.get(id) == Some(&true))),
+        exceptions: ticks(&offence.exceptions, &|id| {
+            form.is_some_and(|f| f.exceptions_excluded.get(id) == Some(&true))
+        }),
         other_readings: form.map(|f| f.other_readings.clone()).unwrap_or_default(),
     }
 }
@@ -152,7 +161,8 @@ pub(crate) async fn show(
     let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
     let hidden = matches!(case.state, CaseState::Erased | CaseState::Restricted);
     let item = if hidden { None } else { audited.item(post).await? };
-    let identity = if hidden || case.unmasked.is_empty() || !(v.may(Action::Unmask) || v.may(Action::Approve)) {
+    let identity = if hidden || case.unmasked.is_empty() || !(v.may(Action::Unmask) || v.may(Action::Approve))
+    {
         None
     } else {
         audited.identity(&case).await?
@@ -177,11 +187,16 @@ pub(crate) async fn show(
         content: item.map(|item| (pieces(&item), scores(&v, &item), facts(&item, desk.now()))),
         identity,
         blocks: offences.iter().map(|o| block(&v, o, form.considered.get(&o.id))).collect(),
-        more_norms: catalogue.offences.iter().filter(|o| !case.norms.contains(&o.id)).map(|o| (o.id.clone(), o.section.clone())).collect(),
+        more_norms: catalogue
+            .offences
+            .iter()
+            .filter(|o| !case.norms.contains(&o.id))
+            .map(|o| (o.id.clone(), o.section.clone()))
+            .collect(),
         complaint_asked: offences.iter().any(|o| o.complaint != Complaint::None),
         reach_asked: offences.iter().any(|o| o.reach),
         clock: complaint_clock(&desk, &case),
-        gaps: if case.state == CaseState::LegalForm { missing_for_draft(&case, catalogue) } else { Vec::new() },
+        gaps: if case.state == CaseState::LegalForm { gaps(&v, &case) } else { Vec::new() },
         events: desk.cases.events(&case.id).await?.iter().rev().map(|event| trail(&v, event)).collect(),
         moves: moves(&case),
         outcomes: CaseOutcome::ALL,
@@ -194,6 +209,31 @@ pub(crate) async fn show(
     })
 }
 
+/// What is missing before a draft, in the person's language.
+fn gaps(v: &Viewer, case: &Case) -> Vec<String> {
+    let catalogue = Catalogue::built_in();
+    let mut missing: Vec<String> = Vec::new();
+    for gap in case.form.clone().unwrap_or_default().gaps(catalogue) {
+        let Some((norm, part)) = gap.field.split_once('.') else {
+            missing.push(v.t.of("gap", &gap.field));
+            continue;
+        };
+        let Some(offence) = catalogue.get(norm) else { continue };
+        let text = |list: &[streife_cases::offence::Element]| {
+            let found = list.iter().find(|element| element.id == part)?;
+            Some(if v.t.german() { found.de.clone() } else { found.en.clone() })
+        };
+        let what = match (text(&offence.elements), text(&offence.exceptions)) {
+            (Some(element), _) => format!("{} – {element}", v.t.get("gap.element")),
+            (None, Some(exception)) => format!("{} – {exception}", v.t.get("gap.exception")),
+            (None, None) => v.t.get("case.other_readings").to_owned(),
+        };
+        missing.push(format!("§ {}: {what}", offence.section));
+    }
+    missing.dedup();
+    missing
+}
+
 fn step_of(state: CaseState) -> CaseState {
     match state {
         CaseState::Danger => CaseState::Suspect,
@@ -204,25 +244,39 @@ fn step_of(state: CaseState) -> CaseState {
 }
 
 fn trail(v: &Viewer, event: &CaseEvent) -> (String, String, String, String) {
-    let role = if event.actor.role.as_str() == "system" { String::new() } else { v.t.of("role", event.actor.role.as_str()) };
+    let role = if event.actor.role.as_str() == "system" {
+        String::new()
+    } else {
+        v.t.of("role", event.actor.role.as_str())
+    };
     (moment(event.at), event.actor.user.clone(), role, v.t.of("move", event.what.as_str()))
 }
 
 /// The moves a state offers, with the text key each needs (`""` when none). Rights are checked when it is made.
 fn moves(case: &Case) -> Vec<(&'static str, &'static str)> {
     match case.state {
-        CaseState::SecondLook if case.second.is_some() => vec![("adjudicate_yes", "norm"), ("adjudicate_no", "")],
-        CaseState::Danger if case.emergency.is_none() => vec![("emergency_notice", "recipient"), ("suspect", "norm")],
-        CaseState::Danger if case.emergency.as_ref().is_some_and(|e| e.approved_by.is_none()) => vec![("approve_emergency", "")],
+        CaseState::SecondLook if case.second.is_some() => {
+            vec![("adjudicate_yes", "norm"), ("adjudicate_no", "")]
+        }
+        CaseState::Danger if case.emergency.is_none() => {
+            vec![("emergency_notice", "recipient"), ("suspect", "norm")]
+        }
+        CaseState::Danger if case.emergency.as_ref().is_some_and(|e| e.approved_by.is_none()) => {
+            vec![("approve_emergency", "")]
+        }
         CaseState::Danger => vec![("suspect", "norm")],
         CaseState::Sealed => vec![("open_form", ""), ("no_offence", "reason")],
         CaseState::Suspect => vec![("no_offence", "reason")],
         CaseState::LegalForm => vec![("unmask", "reason"), ("draft", "addressee"), ("no_offence", "reason")],
-        CaseState::NoOffence => vec![("confirm_erase", ""), ("confirm_restrict", "reason"), ("send_back", "reason")],
+        CaseState::NoOffence => {
+            vec![("confirm_erase", ""), ("confirm_restrict", "reason"), ("send_back", "reason")]
+        }
         CaseState::ReferralDraft => vec![("approve", ""), ("send_back", "reason"), ("unmask", "reason")],
         CaseState::Approved => vec![("send", "channel"), ("send_back", "reason")],
         CaseState::Sent => vec![("acknowledge", "file_number"), ("recall", "reason")],
-        CaseState::Acknowledged | CaseState::Outcome => vec![("record_outcome", "outcome"), ("recall", "reason"), ("restrict", "reason")],
+        CaseState::Acknowledged | CaseState::Outcome => {
+            vec![("record_outcome", "outcome"), ("recall", "reason"), ("restrict", "reason")]
+        }
         CaseState::Restricted => vec![("lift_restriction", "reason")],
         CaseState::Review => vec![("erase", ""), ("retain", "reason"), ("restrict", "reason")],
         _ => Vec::new(),
@@ -245,23 +299,27 @@ pub(crate) async fn make_move(
     let text = said(&fields, "text").to_owned();
     let what = match said(&fields, "move") {
         "adjudicate_yes" => Move::Adjudicate { opinion: Opinion::Relevant { norms: vec![text] } },
-        "adjudicate_no" => Move::Adjudicate { opinion: Opinion::NotRelevant { reason: DismissReason::Opinion } },
+        "adjudicate_no" => {
+            Move::Adjudicate { opinion: Opinion::NotRelevant { reason: DismissReason::Opinion } }
+        }
         "emergency_notice" => Move::EmergencyNotice { recipient: text.clone(), reason: text },
         "approve_emergency" => Move::ApproveEmergency,
         "suspect" => Move::Suspect { norms: vec![text] },
         "open_form" => Move::OpenForm,
         "unmask" => Move::Unmask { reason: text },
         "no_offence" => Move::NoOffence { reason: text },
-        "confirm_erase" => {
-            Move::ConfirmNoOffence { disposal: Disposal::Erase { certificate_sha256: certificate(&case, &v, &now.to_string()) } }
-        }
+        "confirm_erase" => Move::ConfirmNoOffence {
+            disposal: Disposal::Erase { certificate_sha256: certificate(&case, &v, &now.to_string()) },
+        },
         "confirm_restrict" => Move::ConfirmNoOffence { disposal: Disposal::Restrict { reason: text } },
         "send_back" => Move::SendBack { reason: text },
         "draft" => Move::Draft { addressee: text },
         "approve" => Move::Approve,
         "send" => Move::Send { channel: text },
         "acknowledge" => Move::Acknowledge { file_number: text },
-        "record_outcome" => Move::RecordOutcome { outcome: CaseOutcome::parse(&text).ok_or_else(|| Fault::bad("unknown outcome"))? },
+        "record_outcome" => Move::RecordOutcome {
+            outcome: CaseOutcome::parse(&text).ok_or_else(|| Fault::bad("unknown outcome"))?,
+        },
         "recall" => Move::Recall { reason: text },
         "restrict" => Move::Restrict { reason: text },
         "lift_restriction" => Move::LiftRestriction { reason: text },
@@ -282,7 +340,10 @@ pub(crate) async fn seal(
     Path(id): Path<String>,
 ) -> Result<Redirect, Fault> {
     let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
-    let sealer = desk.sealer.clone().ok_or_else(|| Fault::new(StatusCode::CONFLICT, audited.viewer.t.get("case.no_sealer")))?;
+    let sealer = desk
+        .sealer
+        .clone()
+        .ok_or_else(|| Fault::new(StatusCode::CONFLICT, audited.viewer.t.get("case.no_sealer")))?;
     let actor = audited.viewer.actor(Action::Seal)?;
     let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
     let item = audited.item(post).await?.ok_or_else(Fault::not_found)?;
@@ -313,7 +374,8 @@ pub(crate) async fn save_form(
 
 fn legal_form(desk: &DeskState, case: &Case, fields: &Fields) -> LegalForm {
     let text = |name: &str| said(fields, name).to_owned();
-    let mut norms: Vec<String> = case.norms.iter().filter(|norm| !fields.contains_key(&format!("{norm}.drop"))).cloned().collect();
+    let mut norms: Vec<String> =
+        case.norms.iter().filter(|norm| !fields.contains_key(&format!("{norm}.drop"))).cloned().collect();
     let added = text("add_norm");
     if !added.is_empty() && !norms.contains(&added) {
         norms.push(added);
@@ -322,7 +384,8 @@ fn legal_form(desk: &DeskState, case: &Case, fields: &Fields) -> LegalForm {
     for offence in norms.iter().filter_map(|norm| Catalogue::built_in().get(norm)) {
         let ticked = |kind: &str, id: &str| fields.contains_key(&format!("{}.{kind}.{id}", offence.id));
         let elements = offence.elements.iter().map(|e| (e.id.clone(), ticked("element", &e.id))).collect();
-        let exceptions_excluded = offence.exceptions.iter().map(|e| (e.id.clone(), ticked("exception", &e.id))).collect();
+        let exceptions_excluded =
+            offence.exceptions.iter().map(|e| (e.id.clone(), ticked("exception", &e.id))).collect();
         let other_readings = text(&format!("{}.other_readings", offence.id));
         considered.insert(offence.id.clone(), NormForm { elements, exceptions_excluded, other_readings });
     }
@@ -335,7 +398,13 @@ fn legal_form(desk: &DeskState, case: &Case, fields: &Fields) -> LegalForm {
     .filter(|complaint| !complaint.knowledge_on.is_empty());
     let reach = Some(ReachSnapshot {
         taken_at: desk.now(),
-        reach: Reach { views: number("views"), likes: None, shares: number("shares"), replies: None, followers: number("followers") },
+        reach: Reach {
+            views: number("views"),
+            likes: None,
+            shares: number("shares"),
+            replies: None,
+            followers: number("followers"),
+        },
         audience: text("audience"),
     })
     .filter(|reach| !reach.audience.is_empty());

@@ -45,7 +45,10 @@ struct CampaignsPage {
     rows: Vec<CampaignRow>,
 }
 
-pub(crate) async fn campaigns(State(desk): State<DeskState>, Extension(v): Extension<Viewer>) -> Result<Html<String>, Fault> {
+pub(crate) async fn campaigns(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+) -> Result<Html<String>, Fault> {
     let now = desk.now();
     let rows = desk.figures.campaigns().await?.into_iter().map(|figures| CampaignRow {
         key: format!("{:016x}", figures.key),
@@ -70,7 +73,10 @@ struct TrendsPage {
     groups: Vec<(&'static str, Vec<Bar>)>,
 }
 
-pub(crate) async fn trends(State(desk): State<DeskState>, Extension(v): Extension<Viewer>) -> Result<Html<String>, Fault> {
+pub(crate) async fn trends(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+) -> Result<Html<String>, Fault> {
     let trends = desk.figures.trends().await?;
     let plain = |name: &str| name.to_owned();
     html(&TrendsPage {
@@ -109,7 +115,10 @@ struct SystemPage {
     database: bool,
 }
 
-pub(crate) async fn system(State(desk): State<DeskState>, Extension(v): Extension<Viewer>) -> Result<Html<String>, Fault> {
+pub(crate) async fn system(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+) -> Result<Html<String>, Fault> {
     let (system, now) = (desk.figures.system().await?, desk.now());
     let sources = system.sources.into_iter().map(|source| SourceRow {
         last_hour: number(source.last_hour),
@@ -145,7 +154,10 @@ struct ReportPage {
 }
 
 /// Counts of the last three months; nothing in it names a person.
-pub(crate) async fn report(State(desk): State<DeskState>, Extension(v): Extension<Viewer>) -> Result<Html<String>, Fault> {
+pub(crate) async fn report(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+) -> Result<Html<String>, Fault> {
     let now = desk.now();
     let since = now.plus_secs(-REPORT_DAYS * 86_400);
     let decisions = desk.cases.decisions(since, MAX_DECISIONS).await?;
@@ -153,7 +165,9 @@ pub(crate) async fn report(State(desk): State<DeskState>, Extension(v): Extensio
     for decision in &decisions {
         *kinds.entry(decision.kind.clone()).or_insert(0u64) += 1;
         match decision.kind.as_str() {
-            "suspect" => decision.what.split(' ').for_each(|norm| *norms.entry(norm.to_owned()).or_insert(0u64) += 1),
+            "suspect" => {
+                decision.what.split(' ').for_each(|norm| *norms.entry(norm.to_owned()).or_insert(0u64) += 1)
+            }
             "dismiss" => *reasons.entry(decision.what.clone()).or_insert(0u64) += 1,
             _ => {}
         }

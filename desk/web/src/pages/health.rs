@@ -22,7 +22,11 @@ pub(crate) async fn metrics(State(desk): State<DeskState>) -> String {
     let counters = &desk.counters;
     [
         ("streife_desk_requests_total", "Requests that reached a route.", &counters.requests),
-        ("streife_desk_refused_requests_total", "Requests refused for session, right or token.", &counters.refused),
+        (
+            "streife_desk_refused_requests_total",
+            "Requests refused for session, right or token.",
+            &counters.refused,
+        ),
         ("streife_desk_failed_logins_total", "Log-ins that failed.", &counters.logins_failed),
         ("streife_desk_decisions_total", "Decisions taken.", &counters.decisions),
     ]

@@ -69,7 +69,11 @@ struct ItemPage {
 }
 
 pub(crate) fn scores(v: &Viewer, item: &FlaggedItem) -> Vec<Score> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "probabilities lie between 0 and 1")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "probabilities lie between 0 and 1"
+    )]
     let percent = |p: f32| (p.clamp(0.0, 1.0) * 100.0).round() as u8;
     let score = |head: Head, p: &f32| Score {
         name: v.t.of("head", head.as_str()),
@@ -92,13 +96,21 @@ pub(crate) fn facts(item: &FlaggedItem, now: streife_domain::Timestamp) -> Vec<F
     fact("author", item.post.author.map(|p| p.to_string()).unwrap_or_default());
     fact("posted", item.post.posted_at.map(moment).unwrap_or_default());
     fact("seen", format!("{} ({})", moment(item.post.observed_at), age(item.post.observed_at, now)));
-    fact("language", format!("{} · {:.0} %", item.verdict.language.code, item.verdict.language.confidence * 100.0));
+    fact(
+        "language",
+        format!("{} · {:.0} %", item.verdict.language.code, item.verdict.language.confidence * 100.0),
+    );
     let reach = item.reach.unwrap_or_default();
     let counted = |key, n: Option<u64>| n.map(|n| Fact { key, value: number(n) });
-    let mut reach = [counted("views", reach.views), counted("likes", reach.likes), counted("shares", reach.shares), counted("followers", reach.followers)]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>();
+    let mut reach = [
+        counted("views", reach.views),
+        counted("likes", reach.likes),
+        counted("shares", reach.shares),
+        counted("followers", reach.followers),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>();
     if let Some(legal) = &item.legal {
         fact("legal_basis", legal.legal_basis.clone());
     }
@@ -107,7 +119,9 @@ pub(crate) fn facts(item: &FlaggedItem, now: streife_domain::Timestamp) -> Vec<F
 }
 
 fn norm_keys(v: &Viewer) -> Vec<NormKey> {
-    let title = |o: &streife_cases::offence::Offence| if v.t.german() { o.title_de.clone() } else { o.title_en.clone() };
+    let title = |o: &streife_cases::offence::Offence| {
+        if v.t.german() { o.title_de.clone() } else { o.title_en.clone() }
+    };
     Catalogue::built_in()
         .offences
         .iter()
@@ -153,7 +167,11 @@ fn page(desk: &DeskState, v: Viewer, item: FlaggedItem, case: Option<Case>) -> I
         scores: scores(&v, &item),
         parts: parts_of(&Parts::of(&item, now)),
         facts: facts(&item, now),
-        changes: item.changes.iter().map(|c| (v.t.of("change", &format!("{:?}", c.event).to_lowercase()), moment(c.observed_at))).collect(),
+        changes: item
+            .changes
+            .iter()
+            .map(|c| (v.t.of("change", &format!("{:?}", c.event).to_lowercase()), moment(c.observed_at)))
+            .collect(),
         above,
         below,
         norms,
@@ -185,9 +203,10 @@ pub(crate) async fn claim(
             desk.announce("queue");
             Ok(Redirect::to(&format!("/items/{id}")))
         }
-        ClaimOutcome::HeldBy(holder) => {
-            Err(Fault::new(StatusCode::CONFLICT, format!("{} {holder}", audited.viewer.t.get("item.held_by"))))
-        }
+        ClaimOutcome::HeldBy(holder) => Err(Fault::new(
+            StatusCode::CONFLICT,
+            format!("{} {holder}", audited.viewer.t.get("item.held_by")),
+        )),
     }
 }
 

@@ -10,12 +10,16 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::state::DeskState;
 
-pub(crate) async fn events(State(desk): State<DeskState>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub(crate) async fn events(
+    State(desk): State<DeskState>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let stream = unfold(desk.live.subscribe(), |mut receiver| async move {
         match receiver.recv().await {
             Ok(what) => Some((Ok(Event::default().event("changed").data(what)), receiver)),
             // Too slow for some messages: one reload makes up for all of them.
-            Err(RecvError::Lagged(_)) => Some((Ok(Event::default().event("changed").data("queue")), receiver)),
+            Err(RecvError::Lagged(_)) => {
+                Some((Ok(Event::default().event("changed").data("queue")), receiver))
+            }
             Err(RecvError::Closed) => None,
         }
     });

@@ -20,7 +20,10 @@ struct LoginPage<'a> {
     demo: &'a [DemoAccount],
 }
 
-pub(crate) async fn form(State(desk): State<DeskState>, Extension(viewer): Extension<Viewer>) -> Result<Response, Fault> {
+pub(crate) async fn form(
+    State(desk): State<DeskState>,
+    Extension(viewer): Extension<Viewer>,
+) -> Result<Response, Fault> {
     page(&desk, viewer, "")
 }
 
@@ -48,9 +51,12 @@ pub(crate) async fn log_in(
     let typed = fields.get("password").cloned().unwrap_or_default();
     let stored = user.as_ref().map(|user| user.password.clone());
     let turn = desk.hashing.acquire().await;
-    let right = tokio::task::spawn_blocking(move || password::verify(&typed, stored.as_deref())).await.unwrap_or(false);
+    let right = tokio::task::spawn_blocking(move || password::verify(&typed, stored.as_deref()))
+        .await
+        .unwrap_or(false);
     drop(turn);
-    let code_right = |secret: &str| secret.is_empty() || password::totp_matches(secret, said(&fields, "code"), now);
+    let code_right =
+        |secret: &str| secret.is_empty() || password::totp_matches(secret, said(&fields, "code"), now);
     match user.filter(|user| right && code_right(&user.totp_secret)) {
         Some(user) => {
             let token = random_token();
@@ -75,7 +81,8 @@ pub(crate) async fn log_out(State(desk): State<DeskState>, headers: HeaderMap) -
     if let Some(token) = session_token(&headers) {
         desk.cases.close_session(&token).await?;
     }
-    Ok(([(header::SET_COOKIE, session_cookie("", desk.secure_cookies))], Redirect::to("/login")).into_response())
+    Ok(([(header::SET_COOKIE, session_cookie("", desk.secure_cookies))], Redirect::to("/login"))
+        .into_response())
 }
 
 /// The first page that fits the person's roles.

@@ -20,6 +20,8 @@ use crate::state::DeskState;
 
 /// Items read for one page; the store orders by urgency, so what is beyond is less urgent.
 const MAX_ITEMS: usize = 500;
+/// The queue that items are filed in. A name of our own: nothing of a post goes into the ledgers.
+const QUEUE: &str = "triage";
 /// Items a team can decide a day, unless the settings say otherwise.
 pub(crate) const DEFAULT_BUDGET: usize = 90;
 
@@ -111,13 +113,20 @@ async fn waiting(
     query: &Fields,
 ) -> Result<Vec<(FlaggedItem, Parts, String)>, Fault> {
     let now = desk.now();
-    let touched: HashMap<String, (String, String)> =
-        desk.cases.touched().await?.into_iter().map(|(post, state, holder)| (post, (state, holder))).collect();
+    let touched: HashMap<String, (String, String)> = desk
+        .cases
+        .touched()
+        .await?
+        .into_iter()
+        .map(|(post, state, holder)| (post, (state, holder)))
+        .collect();
     let mut items: Vec<(FlaggedItem, Parts)> = audited
         .flagged(&filter(query), MAX_ITEMS)
         .await?
         .into_iter()
-        .filter(|item| touched.get(&item.post.post_id.to_string()).is_none_or(|(state, _)| state == "claimed"))
+        .filter(|item| {
+            touched.get(&item.post.post_id.to_string()).is_none_or(|(state, _)| state == "claimed")
+        })
         .map(|item| {
             let parts = Parts::of(&item, now);
             (item, parts)
@@ -127,7 +136,8 @@ async fn waiting(
     Ok(items
         .into_iter()
         .map(|(item, parts)| {
-            let holder = touched.get(&item.post.post_id.to_string()).map(|(_, h)| h.clone()).unwrap_or_default();
+            let holder =
+                touched.get(&item.post.post_id.to_string()).map(|(_, h)| h.clone()).unwrap_or_default();
             (item, parts, holder)
         })
         .collect())
@@ -155,7 +165,8 @@ pub(crate) async fn list(
     let mine = decisions.iter().filter(|decision| decision.actor == v.user).count();
     let languages = items.iter().map(|(item, ..)| item.verdict.language.code.clone()).collect();
     let sources = items.iter().map(|(item, ..)| item.post.source.clone()).collect();
-    let rows: Vec<Row> = items.iter().take(left).map(|(item, parts, held)| row(&v, item, parts, held, now)).collect();
+    let rows: Vec<Row> =
+        items.iter().take(left).map(|(item, parts, held)| row(&v, item, parts, held, now)).collect();
     let text = |name: &str| said(&query, name).to_owned();
     html(&QueuePage {
         nav: "queue",
@@ -200,7 +211,7 @@ pub(crate) fn new_item(item: &FlaggedItem) -> NewItem {
     NewItem {
         post_id: item.post.post_id.to_string(),
         campaign: item.post.campaign.to_string(),
-        queue: item.post.source.clone(),
+        queue: QUEUE.to_owned(),
     }
 }
 

@@ -47,7 +47,10 @@ struct Problems {
     problems: Vec<RuleProblem>,
 }
 
-pub(crate) async fn list(State(desk): State<DeskState>, Extension(v): Extension<Viewer>) -> Result<Html<String>, Fault> {
+pub(crate) async fn list(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+) -> Result<Html<String>, Fault> {
     let mut drafts: Vec<(RuleDraft, String)> = Vec::new();
     for draft in desk.cases.rule_drafts().await? {
         // Latest versions come first; older ones are history.
@@ -78,9 +81,13 @@ pub(crate) async fn show(
         source,
         changed: draft.as_ref().map(|draft| moment(draft.updated_at)).unwrap_or_default(),
         may_write: v.may(Action::WriteRules),
-        may_submit: v.may(Action::WriteRules) && state == Some(DraftState::Draft) && !problems.iter().any(|p| p.error),
+        may_submit: v.may(Action::WriteRules)
+            && state == Some(DraftState::Draft)
+            && !problems.iter().any(|p| p.error),
         may_approve: v.may(Action::ApproveRules) && state == Some(DraftState::Submitted) && other,
-        may_pause: v.may(Action::ApproveRules) && other && matches!(state, Some(DraftState::Live | DraftState::Paused)),
+        may_pause: v.may(Action::ApproveRules)
+            && other
+            && matches!(state, Some(DraftState::Live | DraftState::Paused)),
         draft,
         problems,
         v,

@@ -18,7 +18,10 @@ struct SettingsPage {
     today: usize,
 }
 
-pub(crate) async fn show(State(desk): State<DeskState>, Extension(v): Extension<Viewer>) -> Result<Html<String>, Fault> {
+pub(crate) async fn show(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+) -> Result<Html<String>, Fault> {
     let decisions = desk.cases.decisions(start_of_day(desk.now()), 10_000).await?;
     let today = decisions.iter().filter(|decision| decision.actor == v.user).count();
     html(&SettingsPage { v, nav: "settings", today })

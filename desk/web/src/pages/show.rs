@@ -19,14 +19,25 @@ fn central_european(at: Timestamp) -> Option<OffsetDateTime> {
 
 /// Day and minute, German local time: `22.11.2026 05:12`.
 pub(crate) fn moment(at: Timestamp) -> String {
-    central_european(at).map_or_else(|| at.to_string(), |t| {
-        format!("{:02}.{:02}.{} {:02}:{:02}", t.day(), u8::from(t.month()), t.year(), t.hour(), t.minute())
-    })
+    central_european(at).map_or_else(
+        || at.to_string(),
+        |t| {
+            format!(
+                "{:02}.{:02}.{} {:02}:{:02}",
+                t.day(),
+                u8::from(t.month()),
+                t.year(),
+                t.hour(),
+                t.minute()
+            )
+        },
+    )
 }
 
 /// The day as `YYYY-MM-DD`, German local time.
 pub(crate) fn day(at: Timestamp) -> String {
-    central_european(at).map_or_else(String::new, |t| format!("{}-{:02}-{:02}", t.year(), u8::from(t.month()), t.day()))
+    central_european(at)
+        .map_or_else(String::new, |t| format!("{}-{:02}-{:02}", t.year(), u8::from(t.month()), t.day()))
 }
 
 /// Age in the largest whole unit: `4 min`, `3 h`, `2 d`.
@@ -56,7 +67,8 @@ pub(crate) fn number(n: u64) -> String {
 pub(crate) fn line(values: &[u64], width: u64, height: u64) -> String {
     let top = values.iter().copied().max().unwrap_or(0).max(1);
     let steps = (values.len().max(2) - 1) as u64;
-    let point = |(i, value): (usize, &u64)| format!("{},{}", i as u64 * width / steps, height - value * height / top);
+    let point =
+        |(i, value): (usize, &u64)| format!("{},{}", i as u64 * width / steps, height - value * height / top);
     values.iter().enumerate().map(point).collect::<Vec<_>>().join(" ")
 }
 
