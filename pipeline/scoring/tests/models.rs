@@ -245,6 +245,51 @@ fn the_encoder_scores_alike_alone_and_among_others() {
     assert!(matches!(models.encode("text", &german), Err(ScoringError::EncoderOff)));
 }
 
+/// More callers and texts than the queue holds: all wait, none is lost, and an exchange in the middle changes nothing.
+#[test]
+fn a_full_queue_makes_callers_wait_also_while_models_are_exchanged() {
+    let Some(parts) = parts() else { return };
+    let folder = models_folder();
+    let one = OpenOptions { sessions: 1, ..options(&folder, &parts, true) };
+    let models = Models::open(&one).unwrap();
+    let german = language("de");
+    let text = |i: usize| format!("Zug {i} kommt");
+    let alone: Vec<_> = (0..8).map(|i| models.encode(&text(i), &german).unwrap()).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let texts: Vec<String> = (0..48).map(|i| text(i % 8)).collect();
+                let texts: Vec<_> = texts.iter().map(|text| (text.as_str(), &german)).collect();
+                for (i, scores) in models.encode_many(&texts).into_iter().enumerate() {
+                    assert_eq!(scores.unwrap(), alone[i % 8]);
+                }
+            });
+        }
+        scope.spawn(|| models.replace(Models::open(&one).unwrap()));
+    });
+    assert_eq!(models.encode(&text(0), &german).unwrap(), alone[0]);
+}
+
+#[test]
+fn a_shadow_is_recorded_and_not_used() {
+    let Some(parts) = parts() else { return };
+    let folder = copy("encoder");
+    for (from, to) in [("gate", "gate"), ("encoder", "shadow")] {
+        let copied = copy(from);
+        std::fs::rename(copied.path().join(from), folder.path().join(to)).unwrap();
+    }
+    let shadow = folder.path().join("shadow");
+    change(&shadow, "role = \"active\"", "role = \"shadow\"");
+    change(&shadow, "name = \"encoder-e5-small-8h\"", "name = \"candidate\"");
+    let models = Models::open(&options(folder.path(), &parts, true)).unwrap();
+    let scores = models.encode("Guten Morgen", &language("de")).unwrap();
+    let shadows = models.shadow("Guten Morgen", &language("de"));
+    assert!(models.versions().1.starts_with("encoder-e5-small-8h@"));
+    assert_eq!(shadows.len(), 1);
+    assert!(shadows[0].version.starts_with("candidate@"), "{}", shadows[0].version);
+    assert_eq!(*shadows[0].scores.as_ref().unwrap(), scores);
+}
+
 #[test]
 fn a_graph_with_other_inputs_is_refused() {
     let Some(parts) = parts() else { return };
