@@ -7,10 +7,12 @@
 //!
 //! No IO, no clock, no threads: files, time and posts are passed in.
 
+mod backtest;
 mod build;
 mod compile;
 mod date;
 mod evaluate;
+mod lifecycle;
 pub mod limits;
 mod post;
 mod problem;
@@ -19,10 +21,16 @@ mod set;
 mod source;
 pub mod syntax;
 mod trial;
+mod window_state;
 mod yaml;
 
+pub use backtest::{Backtest, BacktestReport, SAMPLE_SIZE};
+pub use lifecycle::{
+    ALARM_CHANCE, ALARM_MIN_POSTS, DayCount, Filing, NotLive, Rate, chance_of, is_odd, may_go_live,
+};
 pub use post::{ClusterView, PostView};
 pub use problem::{Finding, Problem, Severity, Tongue, Wording};
 pub use rule::{Cost, Expect, ListInfo, Rule, State, Trial};
 pub use set::{Compiled, ENGINE_VERSION, Evaluation, Explanation, RuleSet, Scratch, SourceFile};
 pub use trial::{TestResult, run_tests};
+pub use window_state::{WindowKeys, WindowState};

@@ -230,14 +230,14 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn term() -> impl Strategy<Value = Expr> {
-    let alphabetic = vocabulary().prop_filter("one word", |word| word != "🔥");
+    let alphabetic = || vocabulary().prop_filter("one word", |word| word != "🔥");
     let pattern = prop_oneof![
         4 => vocabulary().prop_map(Pattern::Word),
         2 => (vocabulary(), vocabulary()).prop_map(|(a, b)| Pattern::Phrase(format!("{a} {b}"))),
-        1 => alphabetic.clone().prop_map(Pattern::Prefix),
-        1 => alphabetic.clone().prop_map(Pattern::Suffix),
-        1 => alphabetic.clone().prop_map(Pattern::Infix),
-        1 => alphabetic.prop_map(Pattern::Fuzzy),
+        1 => alphabetic().prop_map(Pattern::Prefix),
+        1 => alphabetic().prop_map(Pattern::Suffix),
+        1 => alphabetic().prop_map(Pattern::Infix),
+        1 => alphabetic().prop_map(Pattern::Fuzzy),
     ];
     let field = prop::option::weighted(
         0.2,

@@ -180,7 +180,7 @@ fn in_text(
     what: &What,
     text: &LevelText,
     lists: &[ListPlan],
-    place: &mut impl FnMut(u32, u32) -> Option<bool>,
+    place: &mut dyn FnMut(u32, u32) -> Option<bool>,
 ) -> bool {
     let mut found = false;
     match what {
