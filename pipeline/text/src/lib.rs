@@ -9,6 +9,20 @@
 //! * [`language`] tells the language, or honestly `und`.
 //! * [`duplicate`] tells copies and near-copies at constant cost per post.
 //!
+//! ```
+//! use streife_text::{FoldLevel, fold, words};
+//!
+//! let post = "So ein Grüße-Sammelbuch: G r u e s s e!";
+//! let folded = fold(post, FoldLevel::Std);
+//! assert_eq!(folded.text, "so ein gruesse-sammelbuch: gruesse!");
+//!
+//! let mut found = Vec::new();
+//! words(&folded.text, &mut found);
+//! let last = found.last().unwrap();
+//! let span = folded.original_span(last.start as usize, last.end as usize);
+//! assert_eq!(&post[span.0 as usize..span.1 as usize], "G r u e s s e");
+//! ```
+//!
 //! Every function is total: any `&str` gives a value, spans lie on character borders.
 
 mod chars;

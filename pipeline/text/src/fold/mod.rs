@@ -30,10 +30,18 @@ pub enum FoldLevel {
     None,
     /// Case only, by simple case folding.
     Case,
-    /// Case and the usual disguises; the default of watch rules.
+    /// Case and the usual disguises; the default of watch rules:
+    ///
+    /// * compatibility forms (NFKC); characters that show nothing; look-alikes of other scripts in Latin words;
+    /// * `ä ö ü ß` and `ae oe ue ss`; `ı İ` and `i`; Arabic short-vowel signs and lengthening strokes;
+    /// * letters spaced out: three or more, one same separator between each (`h a s s`, `h.a.s.s`);
+    /// * digits and signs for letters (`4 @ 3 1 0 5 $ 7`) in words of three Latin letters or more: one or two
+    ///   between letters, or a single digit at an edge. Numbers, `12a`, `mp3`, `AK47`, `Combat18` stay;
+    /// * a letter three times or more: once for vowels and at the start of a word, else twice. A word of one
+    ///   letter alone keeps up to three (`KKK`).
     #[default]
     Std,
-    /// Word endings too.
+    /// The endings of German and English words too, as long as four letters remain.
     Stem,
 }
 

@@ -180,16 +180,14 @@ impl Wide {
             [0xc2, 0xa0, ..] => (Some(Self::Separators(" ")), 2),
             [0xc2, 0xad, ..] => (Some(Self::Gone), 2),
             [0xc2, 0xa7 | 0xab | 0xb0 | 0xbb, ..] => (Some(Self::Separator), 2),
-            // Zero width; the ellipsis; dashes, quotation marks, the bullet; the euro sign; symbols and
+            // Zero width, and the variation selector that makes a sign an emoji; the ellipsis; dashes, quotation marks, the bullet; the euro sign; symbols and
             // dingbats from U+2600 to U+275F and from U+2794 to U+27BF (between them are numbers).
-            [0xe2, 0x80, 0x8b..=0x8d, ..] => (Some(Self::Gone), 3),
+            [0xe2, 0x80, 0x8b..=0x8d, ..] | [0xef, 0xb8, 0x8f, ..] => (Some(Self::Gone), 3),
             [0xe2, 0x80, 0xa6, ..] => (Some(Self::Separators("...")), 3),
             [0xe2, 0x80, 0x90 | 0x92..=0x94 | 0x98..=0x9e | 0xa2, ..]
             | [0xe2, 0x82, 0xac, ..]
             | [0xe2, 0x98..=0x9c, _, ..]
             | [0xe2, 0x9d, 0x80..=0x9f | 0xa1..=0xa7, ..] => (Some(Self::Separator), 3),
-            // The variation selector that makes a sign an emoji.
-            [0xef, 0xb8, 0x8f, ..] => (Some(Self::Gone), 3),
             // Emoji: flags, U+1F300 to U+1F64F (skin tones among them), U+1F680 to U+1F6FF, U+1F900 to U+1F9FF.
             [0xf0, 0x9f, 0x87, 0xa6..=0xbf, ..]
             | [0xf0, 0x9f, 0x8c..=0x98 | 0x9a | 0x9b | 0xa4..=0xa7, _, ..] => (Some(Self::Separator), 4),

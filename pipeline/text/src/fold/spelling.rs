@@ -102,7 +102,7 @@ fn unify_characters(cells: &mut Vec<Cell>) {
             at += 1;
         }
         if let [cell] = &cells[first..at]
-            && is_nfkc_quick(std::iter::once(cell.c)) == IsNormalized::Yes
+            && (cell.c.is_ascii() || is_nfkc_quick(std::iter::once(cell.c)) == IsNormalized::Yes)
         {
             push_plain(*cell, &mut unified);
             continue;

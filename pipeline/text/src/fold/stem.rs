@@ -10,8 +10,8 @@
 //! It does not undo `ge-` or umlauts of the plural (`Haus`, `Häuser`), nor take compounds apart: wildcards do
 //! that. Words that only differ by an ending meet even if they are unrelated; it trades precision for recall.
 
-use super::Folded;
 use super::spelling::{self, Cell, is_latin};
+use super::{Folded, quick};
 use crate::chars::is_word_char;
 
 /// Fewest letters that remain of a word.
@@ -21,7 +21,13 @@ const ENDINGS: [&str; 12] = ["innen", "erin", "ing", "ern", "ens", "em", "en", "
 
 /// Folds `text` to level `stem`.
 pub(super) fn fold(text: &str, folded: &mut Folded) {
-    let cells = spelling::cells(text);
+    let cells = if quick::fold(text, folded) {
+        folded.finish(text.len());
+        cells_of(folded)
+    } else {
+        spelling::cells(text)
+    };
+    folded.clear();
     let mut stemmed = Vec::with_capacity(cells.len());
     for run in cells.chunk_by(|a, b| is_word_char(a.c) == is_word_char(b.c)) {
         let kept = if run.iter().all(|cell| is_latin(cell.c)) { stem_length(run) } else { run.len() };
@@ -34,6 +40,15 @@ pub(super) fn fold(text: &str, folded: &mut Folded) {
         }
     }
     spelling::write(&stemmed, text, folded);
+}
+
+/// The characters of a folded text with where they came from.
+fn cells_of(folded: &Folded) -> Vec<Cell> {
+    let cell = |(at, c): (usize, char)| {
+        let span = folded.original_span(at, at + c.len_utf8());
+        Cell { c, start: span.0, end: span.1 }
+    };
+    folded.text.char_indices().map(cell).collect()
 }
 
 /// How many letters of `word` are left without its endings.

@@ -4,7 +4,7 @@
 //!
 //! 1. **Script.** Letters of a script that is one language's own (Greek, Hangul, Thai ...) decide. A text
 //!    without letters is `und`.
-//! 2. **Linear model** ([`linear`]) over hashed character n-grams and words, for Latin, Cyrillic, Arabic and
+//! 2. **Linear model** over hashed character n-grams and words, for Latin, Cyrillic, Arabic and
 //!    Ethiopic letters: a few microseconds. Trained on whole sentences as much as on fragments, shouted and
 //!    badly typed text, and on letters that say nothing (`und`).
 //! 3. **fastText lid.176**, where the linear model is not sure. Both are weighed against each other; a
