@@ -66,7 +66,8 @@ impl<'s> Backtest<'s> {
         self.report.hits += 1;
         add(&mut self.report.per_day, day);
         let evaluation = self.set.evaluate(post, &mut self.scratch);
-        for hit in evaluation.hits.iter().chain(&evaluation.shadow).filter(|hit| hit.rule != self.report.rule) {
+        for hit in evaluation.hits.iter().chain(&evaluation.shadow).filter(|hit| hit.rule != self.report.rule)
+        {
             add(&mut self.report.overlap, &hit.rule);
         }
         // Reservoir sampling: the n-th hit replaces a place with chance 50/n.

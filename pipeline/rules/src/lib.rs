@@ -12,6 +12,7 @@ mod build;
 mod compile;
 mod date;
 mod evaluate;
+mod history;
 mod lifecycle;
 pub mod limits;
 mod post;
@@ -25,6 +26,7 @@ mod window_state;
 mod yaml;
 
 pub use backtest::{Backtest, BacktestReport, SAMPLE_SIZE};
+pub use history::{HistoryColumns, history_prefilter};
 pub use lifecycle::{
     ALARM_CHANCE, ALARM_MIN_POSTS, DayCount, Filing, NotLive, Rate, chance_of, is_odd, may_go_live,
 };

@@ -28,7 +28,12 @@ pub enum NotLive {
 ///
 /// # Errors
 /// [`NotLive`] says why not.
-pub fn may_go_live(rule: &Rule, approver: &str, has_backtest: bool, failing_test: Option<usize>) -> Result<(), NotLive> {
+pub fn may_go_live(
+    rule: &Rule,
+    approver: &str,
+    has_backtest: bool,
+    failing_test: Option<usize>,
+) -> Result<(), NotLive> {
     let approver = approver.trim();
     if rule.state == State::Retired {
         return Err(NotLive::Retired);
@@ -134,7 +139,8 @@ fn ln_factorial(n: f64) -> f64 {
     if n < 20.0 {
         return (2..=n as u32).map(|i| f64::from(i).ln()).sum();
     }
-    n * n.ln() - n + 0.5 * (2.0 * std::f64::consts::PI * n).ln() + 1.0 / (12.0 * n) - 1.0 / (360.0 * n.powi(3))
+    n * n.ln() - n + 0.5 * (2.0 * std::f64::consts::PI * n).ln() + 1.0 / (12.0 * n)
+        - 1.0 / (360.0 * n.powi(3))
 }
 
 #[cfg(test)]

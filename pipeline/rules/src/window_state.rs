@@ -110,7 +110,8 @@ impl GroupState {
                     self.see(value, keys.at_secs, needed as usize);
                 }
                 let from = keys.at_secs - over_secs;
-                self.seen.iter().filter(|(_, at)| *at > from && *at <= keys.at_secs).count() >= needed as usize
+                self.seen.iter().filter(|(_, at)| *at > from && *at <= keys.at_secs).count()
+                    >= needed as usize
             }
             Window::Burst { sigma, over_secs, .. } => self.burst(keys.at_secs.div_euclid(*over_secs), *sigma),
         }
@@ -139,7 +140,8 @@ impl GroupState {
         let newest = self.steps.iter().map(|(step, _)| *step).max().unwrap_or(step);
         self.steps.retain(|(known, _)| *known >= newest - BURST_STEPS);
         let now = self.steps.iter().find(|(known, _)| *known == step).map_or(0, |(_, count)| *count);
-        let past = || self.steps.iter().filter(|(known, _)| *known < step).map(|(_, count)| f64::from(*count));
+        let past =
+            || self.steps.iter().filter(|(known, _)| *known < step).map(|(_, count)| f64::from(*count));
         let n = BURST_STEPS as f64;
         let mean = past().sum::<f64>() / n;
         let variance = past().map(|count| count * count).sum::<f64>() / n - mean * mean;
@@ -153,7 +155,11 @@ mod tests {
     use crate::syntax::parse_window;
 
     fn keys(at_secs: i64, author: u64, cluster: u64) -> WindowKeys {
-        WindowKeys { at_secs, post: author * 1_000 + at_secs as u64, values: vec![(Group::Author, author), (Group::Cluster, cluster)] }
+        WindowKeys {
+            at_secs,
+            post: author * 1_000 + at_secs as u64,
+            values: vec![(Group::Author, author), (Group::Cluster, cluster)],
+        }
     }
 
     #[test]

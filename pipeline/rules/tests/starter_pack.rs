@@ -16,8 +16,11 @@ fn the_starter_pack_passes_its_own_tests() {
     }
     let files: Vec<SourceFile<'_>> = texts.iter().map(|(path, text)| SourceFile { path, text }).collect();
     let compiled = RuleSet::compile(&files, "2026-11-22");
-    let problems: Vec<String> =
-        compiled.problems.iter().map(|p| format!("{}:{}: {:?} {} {}", p.line, p.column, p.rule, p.message, p.hint)).collect();
+    let problems: Vec<String> = compiled
+        .problems
+        .iter()
+        .map(|p| format!("{}:{}: {:?} {} {}", p.line, p.column, p.rule, p.message, p.hint))
+        .collect();
     assert!(problems.is_empty(), "{problems:#?}");
     assert!(compiled.set.rules().len() >= 30);
     let wrong: Vec<String> = run_tests(&compiled.set)
