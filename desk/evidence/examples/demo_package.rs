@@ -1,6 +1,7 @@
 //! Makes and verifies packages without the rest of Streife; `tests/checkers.sh` uses it.
 //!
-//! `demo_package create DIR` writes both outputs of the demonstration referral, `demo_package verify PACKAGE`
+//! `demo_package create DIR` writes both outputs of the demonstration referral and its exchange files,
+//! `demo_package verify PACKAGE`
 //! prints each step as JSON and exits with 1 when one fails.
 
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use streife_domain::{Clock, SystemClock};
+use streife_evidence::exchange::{Tlp, misp_event, stix_bundle};
 use streife_evidence::package::{PackageKey, create};
 use streife_evidence::seal::{DemoTsa, TimeStampService};
 use streife_evidence::{VerifyOptions, capture, demo_referral, verify};
@@ -27,6 +29,10 @@ fn make(out: &Path) -> Result<String, Failure> {
     std::fs::create_dir_all(out)?;
     let key = PackageKey::new(SigningKey::from_bytes(&[3; 32]));
     let created = create(&input, &key, &services, &*clock, out)?;
+    let (bundle, event) =
+        (stix_bundle(&input, clock.now(), Tlp::Amber), misp_event(&input, clock.now(), Tlp::Amber));
+    std::fs::write(out.join("stix.json"), bundle.to_string())?;
+    std::fs::write(out.join("misp.json"), event.to_string())?;
     Ok(created.container.display().to_string())
 }
 

@@ -8,6 +8,7 @@
 //! * [`merkle`], [`seal`]: hashes, the tree over them, RFC 3161 time stamps and the queue of those still pending.
 //! * [`package`]: the container (a BagIt bag in a canonical ZIP) and the court set (loose files).
 //! * [`record`], [`report`]: the data set as JSON and XML, the report as PDF/A.
+//! * [`capture`]: what is secured, from bytes collected and by a headless browser; [`exchange`]: STIX and MISP.
 //! * [`mod@verify`]: every check, step by step, stricter than the formats ask for.
 //!
 //! Absent on purpose: sending (the case desk hands over), and any judgement about content.
@@ -15,6 +16,7 @@
 pub mod capture;
 pub mod custody;
 mod demo;
+pub mod exchange;
 pub mod input;
 pub mod merkle;
 pub mod package;

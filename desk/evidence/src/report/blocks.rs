@@ -55,7 +55,7 @@ impl Style {
             Self::Heading => 15.0,
             Self::Subheading => 8.0,
             Self::Body | Self::Bold => 3.0,
-            Self::Small | Self::Mono => 1.0,
+            Self::Small | Self::Mono => 1.5,
         }
     }
 }

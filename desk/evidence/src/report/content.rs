@@ -354,8 +354,8 @@ fn custody(out: &mut Vec<Block>, input: &ReferralInput) {
     match custody::check(&input.custody) {
         Ok((lines, checkpoint)) => {
             for line in &lines {
-                let who = format!("{} ({})", line.actor, line.role);
-                field(out, Fact, &moment(line.at), format!("{}: {who}; {}", line.action, line.reason));
+                let said = format!("{}: {} ({}); {}", moment(line.at), line.actor, line.role, line.reason);
+                field(out, Fact, &line.action, said);
             }
             text(
                 out,
@@ -394,12 +394,7 @@ fn manifest(out: &mut Vec<Block>, annex: &[Evidence]) {
         "Die Dateien liegen im Beweismittelpaket. Dessen LIESMICH.txt erklärt die Prüfung ohne Software des Absenders.",
     );
     for entry in annex {
-        text(
-            out,
-            Nature::Neutral,
-            Style::Small,
-            format!("{}: {}, {} Byte", entry.path, entry.role, entry.bytes),
-        );
-        text(out, Nature::Neutral, Style::Mono, entry.sha256.as_str());
+        let line = format!("{}: {}, {} Byte\n{}", entry.path, entry.role, entry.bytes, entry.sha256);
+        text(out, Nature::Neutral, Style::Small, line);
     }
 }
