@@ -36,3 +36,8 @@ pub use rule::{Cost, Expect, ListInfo, Rule, State, Trial};
 pub use set::{Compiled, ENGINE_VERSION, Evaluation, Explanation, RuleSet, Scratch, SourceFile};
 pub use trial::{TestResult, run_tests};
 pub use window_state::{WindowKeys, WindowState};
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
