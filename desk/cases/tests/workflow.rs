@@ -99,36 +99,52 @@ fn moves() -> Vec<Move> {
     ]
 }
 
-/// Person, place in the list of moves from which to try, seconds that pass.
+/// Person, place in the list of moves, seconds that pass.
 type Walk = Vec<(usize, usize, i64)>;
+
+/// The way to an outcome; walks that never leave it would test little, walks that never keep to it reach nothing.
+const ONWARD: [&str; 13] = [
+    "cluster",
+    "enqueue",
+    "claim",
+    "suspect",
+    "start_capture",
+    "seal_evidence",
+    "open_form",
+    "fill_form",
+    "draft",
+    "approve",
+    "send",
+    "acknowledge",
+    "record_outcome",
+];
 
 /// The moves of three people who would do anything they are allowed to, in any role.
 fn walks() -> impl Strategy<Value = Walk> {
-    let secs = prop_oneof![4 => Just(1i64), 2 => Just(60), 1 => Just(90 * 86_400)];
-    prop::collection::vec((0..3usize, 0..moves().len(), secs), 1..60)
+    let onward: Vec<usize> = (0..moves().len()).filter(|n| ONWARD.contains(&moves()[*n].as_str())).collect();
+    let what = prop_oneof![3 => prop::sample::select(onward), 1 => 0..moves().len()];
+    let secs = prop_oneof![6 => Just(1i64), 2 => Just(60), 1 => Just(90 * 86_400)];
+    prop::collection::vec((0..3usize, what, secs), 1..400)
 }
 
-/// Takes, at each step, the first move from the given place on that the workflow accepts.
+/// Tries the moves one after the other and goes where the workflow lets them.
 fn walk(steps: Walk, mut check: impl FnMut(&Case, &Case, &CaseEvent, &Effects)) -> Case {
     let all = moves();
     let mut case = Case::flagged("c", "p", START);
     let mut at = START;
     for (person, first, secs) in steps {
         at = at.plus_secs(secs);
-        let accepted = (0..all.len()).find_map(|n| {
-            let what = all[(first + n) % all.len()].clone();
-            let actor = match what.action() {
-                None => Actor::system(),
-                Some(action) => {
-                    let role =
-                        Role::ALL.into_iter().find(|role| streife_cases::role::may(*role, action)).unwrap();
-                    Actor::new(["a", "b", "c"][person], role)
-                }
-            };
-            let event = CaseEvent { at, actor, what };
-            step(&case, &event).ok().map(|done| (event, done))
-        });
-        let Some((event, (next, effects))) = accepted else { continue };
+        let what = all[first].clone();
+        let actor = match what.action() {
+            None => Actor::system(),
+            Some(action) => {
+                let role =
+                    Role::ALL.into_iter().find(|role| streife_cases::role::may(*role, action)).unwrap();
+                Actor::new(["a", "b", "c"][person], role)
+            }
+        };
+        let event = CaseEvent { at, actor, what };
+        let Ok((next, effects)) = step(&case, &event) else { continue };
         check(&case, &next, &event, &effects);
         case = next;
     }

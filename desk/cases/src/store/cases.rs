@@ -274,7 +274,7 @@ async fn open(write: &mut Write, item: &NewItem, at: Timestamp) -> Result<Case> 
     let fresh = Case::flagged(&item.post_id, &item.post_id, at);
     let inserted = sqlx::query(
         "INSERT INTO cases (id, post_id, state, holder, campaign, version, review_at, updated_at, body) \
-         VALUES ($1, $1, 'flagged', '', $2, 0, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+         VALUES ($1, $1, 'flagged', '', $2, 0, $3, $4, $5) ON CONFLICT DO NOTHING",
     )
     .bind(item.post_id.clone())
     .bind(item.campaign.clone())
