@@ -71,9 +71,9 @@ check "openssl ts, service 2" openssl ts -verify -data tagmanifest-sha256.txt -i
 refuses "openssl ts, other data" openssl ts -verify -data manifest-sha256.txt -in tagmanifest-sha256.txt.tsr -CAfile zeitstempel-1-ca.pem
 
 # Python's checkers.
-if [ ! -x "$venv/bin/stix2_validator" ]; then
+if ! "$venv/bin/python" -c "import stix2, pymisp, wacz, rfc3161_client" 2>/dev/null; then
     python3 -m venv "$venv" && "$venv/bin/pip" install --quiet warcio==1.8.1 wacz==0.6.0 bagit==1.9.0 setuptools==65.5.0 \
-        rfc3161-client==1.0.9 jsonschema==4.26.0 pyhanko==0.38.0 stix2-validator==3.3.1 pymisp==2.5.34.4 2>/dev/null
+        rfc3161-client==1.0.9 jsonschema==4.26.0 pyhanko==0.38.0 stix2==3.0.1 pymisp==2.5.34.4 2>/dev/null
 fi
 if [ -x "$venv/bin/wacz" ]; then
     check "bagit.py" "$venv/bin/bagit.py" --validate --quiet .
@@ -102,7 +102,8 @@ assert reader.root["/MarkInfo"]["/Marked"] and reader.root["/Lang"] == "de-DE" a
 PY
     check "pyHanko, strict reading and tags" "$venv/bin/python" "$work/pdf.py" data/report.pdf
     if [ -f "$out/stix.json" ]; then
-        check "stix2-validator" "$venv/bin/stix2_validator" --disable all "$out/stix.json"
+        # The wheel of stix2-validator 3.3.1 comes without its schemas; the library of the same standard is strict too.
+        check "stix2" "$venv/bin/python" -c 'import sys, stix2; assert stix2.parse(open(sys.argv[1]).read(), allow_custom=False).objects' "$out/stix.json"
         cat >"$work/misp.py" <<'PY'
 import sys
 from pymisp import MISPEvent
@@ -112,7 +113,7 @@ assert event.attributes and any(tag.name.startswith("tlp:") for tag in event.tag
 PY
         check "pymisp" "$venv/bin/python" "$work/misp.py" "$out/misp.json"
     else
-        skip "stix2-validator, pymisp" "no exchange files in $out"
+        skip "stix2, pymisp" "no exchange files in $out"
     fi
 else
     skip "bagit.py, wacz, warcio, jsonschema, rfc3161-client, pyHanko" "no Python packages"
