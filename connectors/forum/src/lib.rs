@@ -116,8 +116,9 @@ fn read_post(
         .filter(|(url, _)| !url.starts_with("data:") && !url.contains("smil") && !url.contains("emoji"))
         .map(|(url, alt)| Media { media_type: "image".to_owned(), url: absolute(&url), alt })
         .collect();
+    let member = profile.first(post, &profile.author_link).and_then(|l| absolute(&l));
     event.author = profile.first(post, &profile.author).map(|name| Author {
-        id: name.clone(),
+        id: member.unwrap_or_else(|| name.clone()),
         handle: Some(name.clone()),
         name: Some(name),
     });
@@ -214,7 +215,7 @@ mod tests {
         let p = parse(&o, &ParseContext::scoped("t", "f.test"));
         let e = &p.events[0].event;
         assert_eq!((e.native_id.as_str(), e.text.as_str()), ("f.test/12", "a\nb"));
-        assert_eq!(e.author.as_ref().unwrap().id, "May 3");
+        assert_eq!(e.author.as_ref().unwrap().id, "May 3", "no member page: the name");
         assert_eq!(e.posted_at.unwrap().to_string(), "2013-07-28T11:59:00Z");
         assert_eq!(e.url.as_deref(), Some("https://f.test/viewtopic.php?p=12#p12"));
     }

@@ -27,6 +27,8 @@ struct Written {
     name: String,
     post: String,
     author: Vec<String>,
+    #[serde(default)]
+    author_link: Vec<String>,
     date: Vec<String>,
     text: Vec<String>,
     #[serde(default)]
@@ -52,6 +54,8 @@ pub struct Profile {
     pub name: String,
     post: Selector,
     pub(crate) author: Vec<Place>,
+    /// The page of the member: its address is the account's identity, names change.
+    pub(crate) author_link: Vec<Place>,
     pub(crate) date: Vec<Place>,
     text: Vec<Place>,
     leave_out: Vec<Selector>,
@@ -70,6 +74,7 @@ impl Profile {
         Ok(Self {
             post: selector("post", &written.post)?,
             author: places("author", &written.author)?,
+            author_link: places("author_link", &written.author_link)?,
             date: places("date", &written.date)?,
             text: places("text", &written.text)?,
             leave_out: written
