@@ -141,7 +141,7 @@ fn author(message: &Message<'_>) -> Option<Author> {
 
 /// Without quoted lines and signature.
 fn own_words(body: &str) -> String {
-    let lines = body.lines().take_while(|l| *l != "-- ").filter(|l| !l.starts_with('>'));
+    let lines = body.lines().take_while(|l| l.trim_end() != "--").filter(|l| !l.starts_with('>'));
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
