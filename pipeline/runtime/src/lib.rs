@@ -1,1 +1,32 @@
-//! Chains the stages: retry, back-pressure, shutdown, health, metrics.
+//! Chains the stages of the pipeline: a functional core (`decode`, `analyse`, `decide`, `score_batch`) in an
+//! async shell (`score`, `store`, `collect`) that awaits, retries and commits.
+//!
+//! One post's way: `posts.raw` -> [`decode`] -> seen before? -> [`Analyser`] (language, rules, gate, encoder) ->
+//! [`decide`] -> `posts.scored` and, when flagged, `posts.flagged` -> offsets committed -> [`store`] writes
+//! ClickHouse -> offsets committed. What cannot be processed goes to `posts.dead` ([`dead`]).
+//!
+//! Nothing outside this crate spawns long-lived tasks.
+
+mod analyse;
+pub mod collect;
+pub mod dead;
+mod decide;
+mod decode;
+mod fields;
+mod metrics;
+mod retry;
+pub mod score;
+mod score_batch;
+mod seen;
+pub mod store;
+mod topics;
+mod workers;
+
+pub use analyse::{Analyser, Analysis, Encode, Passage};
+pub use decide::decide;
+pub use decode::{Incoming, MAX_TEXT_BYTES, decode};
+pub use retry::{Backoff, Stopped};
+pub use score_batch::{BatchOutput, ScoreContext, ScoreState, score_batch};
+pub use seen::SeenWindow;
+pub use topics::{TopicsError, names, parse_topics};
+pub use workers::Workers;

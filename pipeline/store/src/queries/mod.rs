@@ -7,6 +7,7 @@ mod queue;
 mod recent;
 mod summary;
 mod system;
+mod trends;
 
 pub use campaign::{CampaignHour, CampaignMember};
 pub use item::{FlaggedItem, IdentityItem, RuleDay};
@@ -14,3 +15,4 @@ pub use queue::{QueueCursor, QueueFilter, QueueOrder, QueuePage};
 pub use recent::{Prefilter, RecentPost};
 pub use summary::{SourceRate, Summary, SummaryScope};
 pub use system::{SystemState, TableState};
+pub use trends::{Campaign, FlaggedSplit};

@@ -1,0 +1,183 @@
+//! `streife rules`: check, test, explain, backtest, stats.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::json;
+use streife_domain::Timestamp;
+use streife_rules::{PostView, Problem, RuleSet, Scratch, Tongue, run_tests};
+use streife_store::queries::{Prefilter, RecentPost};
+
+use crate::cli::{RoleArgs, RulesCommand, RulesDir};
+use crate::failure::{CommandResult, Failure, Outcome};
+use crate::paths::Paths;
+use crate::roles::run_role;
+use crate::say::{self, tr};
+use crate::{config, open};
+
+/// Days of `rules stats`.
+const STATS_DAYS: i64 = 14;
+
+pub(crate) fn run(command: RulesCommand, json: bool) -> CommandResult {
+    match command {
+        RulesCommand::Check(dir) => check(&dir, json),
+        RulesCommand::Test(dir) => test(&dir, json),
+        RulesCommand::Explain { dir, rule, text } => explain(&dir, &rule, text),
+        RulesCommand::Backtest { dir, role, rule, days } => backtest(&dir, &role, &rule, days, json),
+        RulesCommand::Stats(role) => stats(&role, json),
+    }
+}
+
+fn folder(dir: &RulesDir) -> Result<std::path::PathBuf, Failure> {
+    let config = config::load(None)?;
+    Ok(dir.rules.clone().unwrap_or_else(|| Paths::new(&config, None).rules))
+}
+
+fn compile(folder: &Path) -> Result<(RuleSet, Vec<Problem>), Failure> {
+    let compiled = open::compile_rules(folder).map_err(|e| Failure::usage(format!("{e:#}")))?;
+    Ok((compiled.set, compiled.problems))
+}
+
+fn tongue() -> Tongue {
+    if tr("de", "en") == "de" { Tongue::German } else { Tongue::English }
+}
+
+fn check(dir: &RulesDir, json: bool) -> CommandResult {
+    let (set, problems) = compile(&folder(dir)?)?;
+    let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.is_error()).collect();
+    if json {
+        for rule in set.rules() {
+            say::json(&json!({"rule": rule.id, "version": rule.version, "ok": true, "cost": rule.cost.as_str(), "witness": rule.witness}))?;
+        }
+        let mut named: Vec<Option<&str>> = errors.iter().map(|problem| problem.rule.as_deref()).collect();
+        named.sort_unstable();
+        named.dedup();
+        for rule in named {
+            let told: Vec<_> = errors
+                .iter()
+                .filter(|problem| problem.rule.as_deref() == rule)
+                .map(|p| {
+                    let (message, hint) = p.wording(tongue());
+                    json!({"file": p.file, "line": p.line, "column": p.column, "message": message, "hint": hint})
+                })
+                .collect();
+            say::json(&json!({"rule": rule.unwrap_or(""), "ok": false, "errors": told}))?;
+        }
+    } else {
+        for problem in &problems {
+            say::line(&problem.render(tongue()));
+        }
+        say::line(&format!("{} {}, {} {}", set.rules().len(), tr("Regeln in Ordnung", "rules fine"), errors.len(), tr("Fehler", "errors")));
+    }
+    Ok(Outcome::fine_if(errors.is_empty()))
+}
+
+fn test(dir: &RulesDir, json: bool) -> CommandResult {
+    let (set, problems) = compile(&folder(dir)?)?;
+    let results = run_tests(&set);
+    let failed = results.iter().filter(|result| !result.ok).count();
+    for result in &results {
+        if json {
+            say::json(result)?;
+        } else if !result.ok {
+            say::line(&format!("{} {} {}: {} {}, {} {}", result.rule, tr("Test", "test"), result.test,
+                tr("erwartet", "expected"), result.expect.as_str(), tr("ist", "got"), result.got.as_str()));
+        }
+    }
+    for problem in problems.iter().filter(|problem| problem.is_error()) {
+        eprintln!("{}", problem.render(tongue()));
+    }
+    if !json {
+        say::line(&format!("{} {}, {failed} {}", results.len(), tr("Tests", "tests"), tr("fehlgeschlagen", "failed")));
+    }
+    Ok(Outcome::fine_if(failed == 0 && !problems.iter().any(Problem::is_error)))
+}
+
+fn explain(dir: &RulesDir, rule: &str, text: Option<String>) -> CommandResult {
+    let (set, problems) = compile(&folder(dir)?)?;
+    let text = match text {
+        Some(text) => text,
+        None => {
+            let mut text = String::new();
+            std::io::stdin().lock().read_to_string(&mut text)?;
+            text
+        }
+    };
+    let Some(explanation) = set.explain(rule, &PostView { text: &text, ..PostView::default() }, &mut Scratch::default()) else {
+        let why = problems.iter().find(|problem| problem.rule.as_deref() == Some(rule)).map(|p| p.render(tongue()));
+        return Err(Failure::usage(why.unwrap_or_else(|| format!("no rule {rule:?}"))));
+    };
+    say::json(&json!({"rule": rule, "holds": explanation.holds, "because": explanation.because, "spans": explanation.spans}))?;
+    Ok(Outcome::fine_if(explanation.holds))
+}
+
+fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) -> CommandResult {
+    let (set, problems) = compile(&folder(dir)?)?;
+    let Some(position) = set.position(rule) else {
+        let why = problems.iter().find(|problem| problem.rule.as_deref() == Some(rule)).map(|p| p.render(tongue()));
+        return Err(Failure::usage(why.unwrap_or_else(|| format!("no rule {rule:?}"))));
+    };
+    let rule = rule.to_owned();
+    run_role(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
+        let store = open::store(&running.config)?;
+        let started = Instant::now();
+        let since = open::clock().now().plus_secs(-i64::from(days) * 86_400);
+        let mut per_day: BTreeMap<String, u64> = BTreeMap::new();
+        let mut scratch = Scratch::default();
+        let mut hits = 0u64;
+        let posts = store
+            .recent_posts(since, &Prefilter::default(), &mut |row| {
+                if set.matches(position, &row_view(&row), &mut scratch) {
+                    hits += 1;
+                    *per_day.entry(open::day(row.post.observed_at)).or_default() += 1;
+                }
+                true
+            })
+            .await
+            .map_err(|e| Failure::upstream(e.to_string()))?;
+        let seconds = started.elapsed().as_secs_f64();
+        if json {
+            say::json(&json!({"rule": rule, "posts": posts, "hits": hits, "candidates": posts, "seconds": seconds, "per_day": per_day}))?;
+        } else {
+            say::line(&format!("{rule}: {hits} {} {posts} {}, {seconds:.2} s", tr("Treffer in", "hits in"), tr("Beiträgen", "posts")));
+            for (day, count) in &per_day {
+                say::line(&format!("  {day}  {count}"));
+            }
+        }
+        Ok(Outcome::Fine)
+    })
+}
+
+/// A stored post as rules saw it on the stream.
+fn row_view(row: &RecentPost) -> PostView<'_> {
+    PostView {
+        text: &row.post.text,
+        tags: &row.post.tags,
+        urls: &row.post.links,
+        language: &row.language.code,
+        platform: &row.post.platform,
+        source: &row.post.source,
+        kind: row.post.kind.as_str(),
+        scores: Some(&row.scores),
+        labels: &row.labels,
+        ..PostView::default()
+    }
+}
+
+fn stats(role: &RoleArgs, json: bool) -> CommandResult {
+    run_role(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
+        let store = open::store(&running.config)?;
+        let since: Timestamp = open::clock().now().plus_secs(-STATS_DAYS * 86_400);
+        for hit in store.rule_hits(None, since).await.map_err(|e| Failure::upstream(e.to_string()))? {
+            let day = open::day(Timestamp::from_secs(i64::from(hit.day) * 86_400));
+            if json {
+                say::json(&json!({"rule": hit.rule, "day": day, "hits": hit.posts}))?;
+            } else {
+                say::line(&format!("{}  {day}  {}", hit.rule, hit.posts));
+            }
+        }
+        Ok(Outcome::Fine)
+    })
+}

@@ -1,0 +1,130 @@
+//! Figures for the desk: counts, never content.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use streife_domain::Timestamp;
+use streife_store::queries::SummaryScope;
+use streife_web::reader::{
+    CampaignFigures, Count, Figures, ReadError, SourceFigures, StageFigures, SystemFigures, Trends,
+};
+
+use super::reader::{StoreReader, read_error};
+use crate::open;
+
+/// Hours that trends look back.
+const TREND_HOURS: i64 = 48;
+
+fn counted(map: BTreeMap<String, u64>) -> Vec<Count> {
+    let mut counts: Vec<Count> = map.into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    counts
+}
+
+impl StoreReader {
+    fn since(&self) -> Timestamp {
+        open::clock().now().plus_secs(-TREND_HOURS * 3_600)
+    }
+}
+
+#[async_trait]
+impl Figures for StoreReader {
+    async fn campaigns(&self) -> Result<Vec<CampaignFigures>, ReadError> {
+        let mut figures = Vec::new();
+        for campaign in self.store.campaigns(self.since()).await.map_err(read_error)? {
+            let spread = self.store.campaign_spread(campaign.key).await.map_err(read_error)?;
+            figures.push(CampaignFigures {
+                key: campaign.key.0,
+                posts: campaign.posts,
+                accounts: campaign.accounts,
+                platforms: campaign.platforms,
+                first_seen: campaign.first_seen,
+                last_seen: campaign.last_seen,
+                level: campaign.priority,
+                labels: campaign.labels,
+                per_hour: spread.iter().rev().take(TREND_HOURS as usize).rev().map(|hour| hour.posts).collect(),
+            });
+        }
+        Ok(figures)
+    }
+
+    async fn trends(&self) -> Result<Trends, ReadError> {
+        let since = self.since();
+        let rates = self.store.source_rates(since).await.map_err(read_error)?;
+        let first_hour = u32::try_from(since.as_secs() / 3_600 * 3_600).unwrap_or(0);
+        let mut posts_per_hour = vec![0; TREND_HOURS as usize + 1];
+        let mut flagged_per_hour = posts_per_hour.clone();
+        let mut by_source = BTreeMap::new();
+        for rate in &rates {
+            let at = (rate.hour.saturating_sub(first_hour) / 3_600) as usize;
+            if let (Some(posts), Some(flagged)) = (posts_per_hour.get_mut(at), flagged_per_hour.get_mut(at)) {
+                *posts += rate.records;
+                *flagged += rate.flagged;
+            }
+            *by_source.entry(rate.source.clone()).or_default() += rate.flagged;
+        }
+        let mut by_rule = BTreeMap::new();
+        for day in self.store.rule_hits(None, since).await.map_err(read_error)? {
+            *by_rule.entry(day.rule).or_default() += day.posts;
+        }
+        let split = self.store.flagged_split(since).await.map_err(read_error)?;
+        Ok(Trends {
+            flagged_per_hour,
+            posts_per_hour,
+            by_source: counted(by_source),
+            by_language: split.by_language,
+            by_head: split.by_head,
+            by_rule: counted(by_rule),
+        })
+    }
+
+    async fn system(&self) -> Result<SystemFigures, ReadError> {
+        let summary = self.store.summary(&SummaryScope::All).await.map_err(read_error)?;
+        let rates = self.store.source_rates(open::clock().now().plus_secs(-3_600)).await.map_err(read_error)?;
+        let dropped = summary.dropped.values().sum();
+        let dead = summary.dead.values().sum();
+        let stage = StageFigures {
+            name: "score → store".to_owned(),
+            input: summary.accepted,
+            output: summary.stored,
+            dropped,
+            dead,
+            lag: 0,
+            healthy: summary.accepted == summary.stored + dropped + dead,
+        };
+        let state = self.store.system_state().await.map_err(read_error)?;
+        let mut sources: BTreeMap<String, SourceFigures> = BTreeMap::new();
+        for source in &self.sources {
+            let figures = SourceFigures {
+                name: source.name.clone(),
+                last_hour: 0,
+                last_seen: None,
+                state: if source.enabled { "on" } else { "off" },
+                legal_basis: source.legal.as_ref().map(|legal| legal.legal_basis.clone()).unwrap_or_default(),
+            };
+            sources.insert(source.name.clone(), figures);
+        }
+        for (name, health) in self.health.snapshot() {
+            let figures = sources.entry(name.clone()).or_insert_with(|| unconfigured(&name));
+            figures.last_seen = health.last_success;
+            if let Some(error) = &health.error {
+                figures.state = if error.contains("not licensed") { "not_licensed" } else { "failing" };
+            }
+        }
+        for rate in rates {
+            sources.entry(rate.source.clone()).or_insert_with(|| unconfigured(&rate.source)).last_hour += rate.records;
+        }
+        let mut versions = vec![("ClickHouse".to_owned(), state.version)];
+        versions.push(("Streife".to_owned(), env!("CARGO_PKG_VERSION").to_owned()));
+        Ok(SystemFigures {
+            stages: vec![stage],
+            sources: sources.into_values().collect(),
+            dead: counted(summary.dead),
+            versions,
+        })
+    }
+}
+
+fn unconfigured(name: &str) -> SourceFigures {
+    SourceFigures { name: name.to_owned(), last_hour: 0, last_seen: None, state: "on", legal_basis: String::new() }
+}

@@ -1,0 +1,221 @@
+//! Opens what the roles are composed of, from configuration and folders.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use streife_domain::{Clock, PseudonymKey, SystemClock, Timestamp};
+use streife_log::{EmbeddedLog, EventLog, KafkaLog};
+use streife_rules::{Compiled, Problem, RuleSet, SourceFile};
+use streife_runtime::{Analyser, Encode, parse_topics};
+use streife_scoring::{Device, Models, OpenOptions};
+use streife_store::{Store, StoreConfig};
+use streife_text::language::Identifier;
+
+use crate::config::{Config, LogKind};
+use crate::failure::Failure;
+use crate::paths::Paths;
+
+const TOPICS: &str = include_str!("../../../schemas/topics.toml");
+/// A rule folder deeper than this is a mistake or a loop.
+const MAX_FOLDER_DEPTH: usize = 8;
+
+/// The wall clock.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// Today, `YYYY-MM-DD`, UTC.
+pub(crate) fn today() -> String {
+    day(SystemClock.now())
+}
+
+/// The day of a time, `YYYY-MM-DD`, UTC.
+pub(crate) fn day(time: Timestamp) -> String {
+    time.to_string().chars().take(10).collect()
+}
+
+/// Cores of this machine.
+pub(crate) fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The text files of a folder of rules, sorted by path.
+pub(crate) fn rule_files(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    collect_yaml(folder, 0, &mut found)?;
+    found.sort();
+    found
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            Ok((path.display().to_string(), text))
+        })
+        .collect()
+}
+
+fn collect_yaml(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    anyhow::ensure!(depth <= MAX_FOLDER_DEPTH, "{}: folders nest deeper than {MAX_FOLDER_DEPTH}", folder.display());
+    if folder.is_file() {
+        found.push(folder.to_owned());
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder).with_context(|| format!("reading the rules in {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect_yaml(&path, depth + 1, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Compiles a folder of rules; problems are for the caller to tell.
+pub(crate) fn compile_rules(folder: &Path) -> anyhow::Result<Compiled> {
+    let files = rule_files(folder)?;
+    let sources: Vec<SourceFile<'_>> = files.iter().map(|(path, text)| SourceFile { path, text }).collect();
+    Ok(RuleSet::compile(&sources, &today()))
+}
+
+/// Compiles rules for a role: broken ones are named in the log, the others run.
+pub(crate) fn rules_for_role(folder: &Path) -> anyhow::Result<Arc<RuleSet>> {
+    let compiled = compile_rules(folder)?;
+    for problem in &compiled.problems {
+        tracing::warn!("{}", describe(problem));
+    }
+    tracing::info!(rules = compiled.set.rules().len(), version = compiled.set.version(), "rules compiled");
+    Ok(Arc::new(compiled.set))
+}
+
+/// `file:line:column: message (hint)`.
+pub(crate) fn describe(problem: &Problem) -> String {
+    let rule = problem.rule.as_deref().map(|rule| format!("{rule}: ")).unwrap_or_default();
+    format!("{}:{}:{}: {rule}{}. {}", problem.file, problem.line, problem.column, problem.message, problem.hint)
+}
+
+/// Opens language identification: with the linear model and fastText where they lie, else by rules.
+pub(crate) fn identifier(models: &Path, parts: &Path) -> anyhow::Result<Arc<Identifier>> {
+    let linear = models.join("lid");
+    if !linear.join("manifest.toml").is_file() {
+        return Ok(Arc::new(Identifier::rules_only()));
+    }
+    let fasttext = crate::parts::pinned()?.into_iter().find(|part| part.name == "lid").map(|part| part.path(parts));
+    let fasttext = fasttext.filter(|path| path.is_file());
+    Ok(Arc::new(Identifier::open(&linear, fasttext.as_deref())?))
+}
+
+/// What scores a text.
+pub(crate) struct ScoringChoice<'a> {
+    pub(crate) models: Option<&'a Path>,
+    pub(crate) parts: &'a Path,
+    pub(crate) encode: Encode,
+    pub(crate) device: &'a str,
+    pub(crate) sessions: NonZeroUsize,
+}
+
+/// Opens language identification and models, and joins them with the rules.
+pub(crate) fn analyser(choice: &ScoringChoice<'_>, rules: Arc<RuleSet>) -> Result<Analyser, Failure> {
+    let Some(models_folder) = choice.models else {
+        // Language, normalisation and rules still run; the language model is part of the text layer.
+        let identifier = Arc::new(Identifier::rules_only());
+        return Ok(Analyser::new(identifier, Arc::new(Models::off()), rules, Encode::None));
+    };
+    let device: Device = choice.device.parse().map_err(|e: streife_scoring::UnknownDevice| Failure::configuration(e.to_string()))?;
+    let models = Models::open(&OpenOptions {
+        models: models_folder,
+        parts: choice.parts,
+        encoder: choice.encode != Encode::None,
+        device,
+        sessions: choice.sessions.get(),
+    })
+    .map_err(|e| Failure::configuration(format!("{:#}", anyhow::Error::from(e))))?;
+    let identifier = identifier(models_folder, choice.parts)?;
+    Ok(Analyser::new(identifier, Arc::new(models), rules, choice.encode))
+}
+
+/// Reads `gated`, `all` or `none`.
+pub(crate) fn encode_of(name: &str) -> Result<Encode, Failure> {
+    match name {
+        "gated" => Ok(Encode::Gated),
+        "all" => Ok(Encode::All),
+        "none" => Ok(Encode::None),
+        other => Err(Failure::configuration(format!("scoring.encode: {other:?} is none of gated, all, none"))),
+    }
+}
+
+/// Opens the log and creates its topics.
+pub(crate) async fn log(config: &Config, paths: &Paths) -> Result<Arc<dyn EventLog>, Failure> {
+    let log: Arc<dyn EventLog> = match config.log.kind {
+        LogKind::Embedded => Arc::new(embedded_log(paths)?),
+        LogKind::Kafka => Arc::new(KafkaLog::connect(config.kafka.clone()).map_err(|e| Failure::upstream(e.to_string()))?),
+    };
+    ensure_topics(&*log, config).await?;
+    Ok(log)
+}
+
+/// The log in the data folder; its caller also keeps its retention.
+pub(crate) fn embedded_log(paths: &Paths) -> Result<EmbeddedLog, Failure> {
+    let folder = paths.data.join("log");
+    fs::create_dir_all(&folder).map_err(|e| Failure::configuration(format!("creating {}: {e}", folder.display())))?;
+    EmbeddedLog::open(&folder, clock()).map_err(|e| Failure::configuration(e.to_string()))
+}
+
+/// Creates the topics that are missing.
+pub(crate) async fn ensure_topics(log: &dyn EventLog, config: &Config) -> Result<(), Failure> {
+    let topics = parse_topics(TOPICS, config.log.replication)?;
+    log.ensure_topics(&topics).await.map_err(|e| Failure::upstream(e.to_string()))
+}
+
+/// Connects to the ClickHouse server of the configuration.
+pub(crate) fn store(config: &Config) -> Result<Arc<Store>, Failure> {
+    let section = &config.clickhouse;
+    let Some(url) = &section.url else {
+        return Err(Failure::configuration(
+            "clickhouse.url: missing; name a ClickHouse server, or start one with `streife engine`".to_owned(),
+        ));
+    };
+    let password = match &section.password {
+        Some(secret) => secret.read("clickhouse").map_err(|e| Failure::configuration(e.to_string()))?.expose().to_owned(),
+        None => String::new(),
+    };
+    let mut store = StoreConfig::new(url, &section.user, password);
+    store.database.clone_from(&section.database);
+    Ok(Arc::new(Store::connect(store).map_err(|e| Failure::upstream(e.to_string()))?))
+}
+
+/// The installation's pseudonym key: `STREIFE_PSEUDONYM_KEY` (64 hex digits, for several machines) or a file in the
+/// data folder, made on first use.
+pub(crate) fn pseudonym_key(paths: &Paths) -> anyhow::Result<PseudonymKey> {
+    if let Ok(text) = std::env::var("STREIFE_PSEUDONYM_KEY") {
+        return key_from_hex(text.trim()).context("STREIFE_PSEUDONYM_KEY");
+    }
+    let path = paths.data.join("pseudonym.key");
+    if !path.exists() {
+        fs::create_dir_all(&paths.data).with_context(|| format!("creating {}", paths.data.display()))?;
+        write_secret(&path, &hex::encode(rand::random::<[u8; 32]>()))?;
+    }
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    key_from_hex(text.trim()).with_context(|| path.display().to_string())
+}
+
+fn key_from_hex(text: &str) -> anyhow::Result<PseudonymKey> {
+    let bytes: [u8; 32] = hex::decode(text)?.try_into().map_err(|_| anyhow::anyhow!("not 64 hex digits"))?;
+    Ok(PseudonymKey::new(bytes))
+}
+
+/// Writes a file that only its owner may read.
+pub(crate) fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("creating {}", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    Ok(file.sync_all()?)
+}

@@ -1,0 +1,107 @@
+//! `streife collect`: the configured sources into the log.
+
+use std::sync::Arc;
+
+use streife_domain::Clock;
+use streife_log::EventLog;
+use streife_runtime::collect::{LogCursors, LogSink};
+use streife_sdk::{Deps, HealthBoard, Http, HttpConfig, RunOptions, SourceConfig, run_source};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::run_role;
+use crate::cli::RoleArgs;
+use crate::config::Config;
+use crate::failure::{CommandResult, Failure, Outcome};
+use crate::{kinds, open};
+
+/// Kinds that read files, not live sources: they need no legal label of their own.
+const FILE_KINDS: [&str; 4] = ["archive", "jsonl", "csv", "warc"];
+
+pub(crate) fn run(args: &RoleArgs) -> CommandResult {
+    run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
+        if role.config.source.is_empty() {
+            return Err(Failure::configuration("no [[source]] is configured; see config/sources".to_owned()));
+        }
+        let log = open::log(&role.config, &role.paths).await?;
+        role.ready.set();
+        work(log, &role.config, &role.config.source, HealthBoard::default(), role.stop).await
+    })
+}
+
+/// Everything wrong with the sources, one line each.
+pub(crate) fn problems(sources: &[SourceConfig]) -> Vec<String> {
+    let today = open::today();
+    let mut told = Vec::new();
+    for (i, source) in sources.iter().enumerate() {
+        let live = !FILE_KINDS.contains(&source.kind.as_str());
+        told.extend(source.problems(live, &today).iter().map(ToString::to_string));
+        if kinds::find(&source.kind).is_none() {
+            let known: Vec<&str> = kinds::all().iter().map(|kind| kind.name).collect();
+            told.push(format!("source {:?}: kind {:?} is not known; known are {}", source.name, source.kind, known.join(", ")));
+        }
+        if sources[..i].iter().any(|other| other.name == source.name) {
+            told.push(format!("source {:?}: the name is taken twice", source.name));
+        }
+    }
+    told
+}
+
+/// What connectors are given.
+pub(crate) fn deps(config: &Config, clock: Arc<dyn Clock>) -> Result<Deps, Failure> {
+    let http = HttpConfig {
+        contact: config.collect.contact.clone(),
+        allow_private: config.collect.allow_private,
+        seed: rand::random(),
+        ..HttpConfig::default()
+    };
+    let http = Http::new(&http, Arc::clone(&clock)).map_err(|e| Failure::configuration(e.to_string()))?;
+    Ok(Deps { http, clock, kinds: kinds::all() })
+}
+
+/// Runs all enabled sources until all are finished or `stop`.
+pub(crate) async fn work(
+    log: Arc<dyn EventLog>,
+    config: &Config,
+    sources: &[SourceConfig],
+    health: HealthBoard,
+    stop: CancellationToken,
+) -> Result<Outcome, Failure> {
+    let told = problems(sources);
+    if !told.is_empty() {
+        return Err(Failure::configuration(told.join("\n")));
+    }
+    let deps = deps(config, open::clock())?;
+    let sink = Arc::new(LogSink::new(Arc::clone(&log)));
+    let cursors = Arc::new(LogCursors::new(log));
+    let mut running = JoinSet::new();
+    for source in sources.iter().filter(|source| source.enabled) {
+        let Some(kind) = kinds::find(&source.kind) else { continue };
+        let connector = match (kind.connect)(source, &deps) {
+            Ok(connector) => connector,
+            // One source that cannot start (an agreement is missing, a secret) must not stop the others.
+            Err(error) => {
+                tracing::error!("{error}");
+                health.update(&source.name, |state| {
+                    state.kind = source.kind.clone();
+                    state.error = Some(error.message.clone());
+                });
+                continue;
+            }
+        };
+        let options = RunOptions {
+            name: source.name.clone(),
+            kind: kind.name,
+            interval: source.interval(),
+            clock: open::clock(),
+            health: health.clone(),
+            seed: rand::random(),
+        };
+        let (sink, cursors, stop) = (Arc::clone(&sink), Arc::clone(&cursors), stop.clone());
+        running.spawn(async move { run_source(connector, options, &*sink, &*cursors, stop).await });
+    }
+    while let Some(ended) = running.join_next().await {
+        ended?.map_err(|e| Failure::upstream(e.to_string()))?;
+    }
+    Ok(Outcome::Fine)
+}

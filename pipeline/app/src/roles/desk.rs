@@ -1,0 +1,105 @@
+//! `streife desk`: the web desk over ClickHouse and the case database.
+
+use std::sync::Arc;
+
+use streife_cases::store::CaseStore;
+use streife_sdk::HealthBoard;
+use streife_store::Store;
+use streife_web::{DeskParts, DeskState, create_demo_accounts, router};
+use tokio_util::sync::CancellationToken;
+
+use super::run_role;
+use crate::cli::RoleArgs;
+use crate::config::Config;
+use crate::desk::{Sealer, StoreReader, SyntaxCheck};
+use crate::failure::{CommandResult, Failure, Outcome};
+use crate::open;
+use crate::paths::Paths;
+use crate::say::tr;
+
+/// How often open pages are told to look again, and expired leases return to the queue.
+const TICK: std::time::Duration = std::time::Duration::from_secs(1);
+
+pub(crate) fn run(args: &RoleArgs) -> CommandResult {
+    run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
+        let store = open::store(&role.config)?;
+        role.ready.set();
+        serve(store, &role.config, &role.paths, HealthBoard::default(), false, role.stop).await
+    })
+}
+
+/// Opens the case database: PostgreSQL by address, else SQLite in the data folder.
+pub(crate) async fn open_cases(config: &Config, paths: &Paths) -> Result<CaseStore, Failure> {
+    let cases = match &config.desk.database_url {
+        Some(secret) => {
+            let url = secret.read("desk.database_url").map_err(|e| Failure::configuration(e.to_string()))?;
+            CaseStore::connect(url.expose()).await
+        }
+        None => {
+            std::fs::create_dir_all(&paths.data)?;
+            CaseStore::sqlite(&paths.data).await
+        }
+    };
+    cases.map_err(|e| Failure::upstream(e.to_string()))
+}
+
+/// The key that signs checkpoints of the ledgers; made on first use, readable by its owner alone.
+pub(crate) fn signing_key(paths: &Paths) -> anyhow::Result<[u8; 32]> {
+    let path = paths.data.join("signing.key");
+    if !path.exists() {
+        open::write_secret(&path, &hex::encode(rand::random::<[u8; 32]>()))?;
+    }
+    hex::decode(std::fs::read_to_string(&path)?.trim())?
+        .try_into()
+        .map_err(|_| anyhow::anyhow!("{}: not 64 hex digits", path.display()))
+}
+
+/// Serves until `stop`. In a demonstration every role has an account, shown on the log-in page.
+pub(crate) async fn serve(
+    store: Arc<Store>,
+    config: &Config,
+    paths: &Paths,
+    health: HealthBoard,
+    demo: bool,
+    stop: CancellationToken,
+) -> Result<Outcome, Failure> {
+    let failed = |e: streife_cases::store::StoreError| Failure::upstream(e.to_string());
+    let clock = open::clock();
+    let cases = open_cases(config, paths).await?;
+    cases.migrate().await.map_err(failed)?;
+    let accounts = if demo { create_demo_accounts(&cases, clock.now()).await.map_err(failed)? } else { Vec::new() };
+    let signing_key = signing_key(paths)?;
+    let reader = Arc::new(StoreReader::new(Arc::clone(&store), health, config.source.clone()));
+    let desk = DeskState::new(DeskParts {
+        cases: cases.clone(),
+        reader: reader.clone(),
+        figures: reader,
+        rules: Arc::new(SyntaxCheck),
+        sealer: Some(Arc::new(Sealer::new(paths.data.join("evidence"), signing_key, Arc::clone(&store), demo)?)),
+        clock: Arc::clone(&clock),
+        signing_key,
+        secure_cookies: config.desk.public_url.as_deref().is_some_and(|url| url.starts_with("https:")),
+        demo: accounts,
+    });
+    let listener = tokio::net::TcpListener::bind(config.desk.listen)
+        .await
+        .map_err(|e| Failure::configuration(format!("desk.listen {}: {e}; choose another with --listen", config.desk.listen)))?;
+    eprintln!("streife: {} http://{}", tr("Arbeitsplatz:", "desk:"), listener.local_addr()?);
+    let ticking = tokio::spawn(tick(desk.clone(), cases, Arc::clone(&clock), stop.clone()));
+    axum::serve(listener, router(desk)).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
+    ticking.abort();
+    Ok(Outcome::Fine)
+}
+
+async fn tick(desk: DeskState, cases: CaseStore, clock: Arc<dyn streife_domain::Clock>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TICK) => {}
+        }
+        if let Err(error) = cases.expire_leases(clock.now()).await {
+            tracing::warn!(%error, "expired leases are not returned");
+        }
+        desk.announce("queue");
+    }
+}

@@ -1,0 +1,66 @@
+//! The embedded engine as a child process of `up`.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use streife_store::StoreConfig;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::engine::{PASSWORD_VARIABLE, USER};
+
+/// Opening a large database takes seconds; longer than this is a fault.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the engine may take to close its tables.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A running engine. Dropped, it is killed; [`EngineProcess::stop`] ends it cleanly.
+pub(crate) struct EngineProcess {
+    child: Child,
+    url: String,
+    password: String,
+}
+
+impl EngineProcess {
+    /// Starts the engine on a free port, with a password made for this run.
+    pub(crate) async fn start(folder: &Path) -> anyhow::Result<Self> {
+        let password = hex::encode(rand::random::<[u8; 16]>());
+        let mut child = Command::new(std::env::current_exe().context("finding this program")?)
+            .args(["engine", "--with-parent", "--listen", "127.0.0.1:0", "--data"])
+            .arg(folder)
+            .env(PASSWORD_VARIABLE, &password)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            // A Ctrl-C is for the parent; it stops the engine last.
+            .process_group(0)
+            .spawn()
+            .context("starting the embedded ClickHouse")?;
+        let stdout = child.stdout.take().context("reading the engine's output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let first = tokio::time::timeout(START_TIMEOUT, lines.next_line())
+            .await
+            .context("the embedded ClickHouse does not answer")??;
+        let Some(url) = first.as_deref().and_then(|line| line.strip_prefix("listening ")) else {
+            bail!("the embedded ClickHouse did not start; its messages are above");
+        };
+        Ok(Self { url: url.to_owned(), child, password })
+    }
+
+    /// How to reach it.
+    pub(crate) fn store_config(&self) -> StoreConfig {
+        StoreConfig::new(&self.url, USER, &self.password)
+    }
+
+    /// Ends it cleanly.
+    pub(crate) async fn stop(mut self) {
+        // Closing its standard input asks it to end.
+        drop(self.child.stdin.take());
+        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await.is_err() {
+            tracing::warn!("the embedded ClickHouse took too long to close; what it acknowledged is safe");
+            let _ = self.child.kill().await;
+        }
+    }
+}

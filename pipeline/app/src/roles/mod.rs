@@ -1,0 +1,76 @@
+//! The roles: `up` runs all of them in one process, the others one each.
+
+pub(crate) mod collect;
+pub(crate) mod desk;
+pub(crate) mod engine;
+pub(crate) mod engine_process;
+pub(crate) mod score;
+pub(crate) mod store;
+pub(crate) mod up;
+
+use std::future::Future;
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Config};
+use crate::failure::{CommandResult, Failure, Outcome};
+use crate::paths::Paths;
+use crate::telemetry::{self, Ready};
+
+/// What every role begins with.
+pub(crate) struct Role {
+    pub(crate) config: Config,
+    pub(crate) paths: Paths,
+    pub(crate) stop: CancellationToken,
+    pub(crate) ready: Ready,
+}
+
+/// Reads the configuration and runs `body` until it ends or the process is asked to stop.
+pub(crate) fn run_role<F, Fut>(config_file: Option<&Path>, data: Option<&Path>, body: F) -> CommandResult
+where
+    F: FnOnce(Role) -> Fut,
+    Fut: Future<Output = Result<Outcome, Failure>>,
+{
+    telemetry::start_logging("info");
+    let config = config::load(config_file)?;
+    let paths = Paths::new(&config, data);
+    block_on(async move {
+        let stop = CancellationToken::new();
+        stop_on_signal(stop.clone());
+        let ready = Ready::default();
+        let metrics = config.metrics.listen.map(|listen| tokio::spawn(telemetry::serve(listen, ready.clone(), stop.clone())));
+        let result = body(Role { config, paths, stop: stop.clone(), ready }).await;
+        stop.cancel();
+        if let Some(metrics) = metrics {
+            metrics.await??;
+        }
+        result
+    })
+}
+
+/// Runs a future on a runtime of its own.
+pub(crate) fn block_on<T>(body: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(body)
+}
+
+/// SIGINT and SIGTERM ask for an orderly end; a second one ends at once.
+fn stop_on_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    tokio::spawn(async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+            return;
+        };
+        for second in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if second {
+                std::process::exit(130);
+            }
+            tracing::info!("stopping; once more to stop at once");
+            stop.cancel();
+        }
+    });
+}

@@ -1,0 +1,104 @@
+//! `streife score`: the worker that scores, on CPU or GPU.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use streife_domain::{LegalLabel, PseudonymKey};
+use streife_log::EventLog;
+use streife_runtime::score::{ScoreError, ScoreOptions, ScoreWorker};
+use streife_runtime::{Analyser, Backoff};
+use tokio_util::sync::CancellationToken;
+
+use super::run_role;
+use crate::cli::ScoreArgs;
+use crate::config::Config;
+use crate::failure::{CommandResult, Failure, Outcome};
+use crate::open::{self, ScoringChoice};
+use crate::paths::Paths;
+
+/// How often the rule folder is looked at for changes.
+const RULES_INTERVAL: Duration = Duration::from_millis(500);
+
+pub(crate) fn run(args: &ScoreArgs) -> CommandResult {
+    let device = args.device.clone();
+    run_role(args.role.config.config.as_deref(), args.role.data.as_deref(), |mut role| async move {
+        if let Some(device) = device {
+            role.config.scoring.device = device;
+        }
+        let log = open::log(&role.config, &role.paths).await?;
+        let analyser = analyser(&role.config, &role.paths)?;
+        let pseudonyms = open::pseudonym_key(&role.paths)?;
+        role.ready.set();
+        work(log, analyser, pseudonyms, &role.config, &role.paths.rules, role.stop).await
+    })
+}
+
+/// Opens models and rules of the configuration.
+pub(crate) fn analyser(config: &Config, paths: &Paths) -> Result<Analyser, Failure> {
+    let choice = ScoringChoice {
+        models: Some(&paths.models),
+        parts: &paths.parts,
+        encode: open::encode_of(&config.scoring.encode)?,
+        device: &config.scoring.device,
+        sessions: config.scoring.sessions.unwrap_or_else(open::cores),
+    };
+    open::analyser(&choice, open::rules_for_role(&paths.rules)?)
+}
+
+/// Scores until `stop`; rules are swapped between batches when their files change.
+pub(crate) async fn work(
+    log: Arc<dyn EventLog>,
+    analyser: Analyser,
+    pseudonyms: PseudonymKey,
+    config: &Config,
+    rules: &Path,
+    stop: CancellationToken,
+) -> Result<Outcome, Failure> {
+    let analyser = Arc::new(ArcSwap::from_pointee(analyser));
+    let legal: HashMap<String, LegalLabel> =
+        config.source.iter().filter_map(|source| Some((source.name.clone(), source.legal.clone()?))).collect();
+    let options = ScoreOptions {
+        max_batch_records: config.scoring.batch_records,
+        threads: config.scoring.threads.unwrap_or_else(open::cores),
+        legal,
+        backoff: Backoff::default(),
+    };
+    let watching = tokio::spawn(watch_rules(rules.to_owned(), Arc::clone(&analyser), stop.clone()));
+    let worker = ScoreWorker { log, analyser, pseudonyms, clock: open::clock(), options };
+    let result = worker.run(stop.clone()).await;
+    stop.cancel();
+    let _ = watching.await;
+    result.map(|()| Outcome::Fine).map_err(|error| match error {
+        ScoreError::TooManyDead(_) => Failure::configuration(error.to_string()),
+        other => Failure::upstream(other.to_string()),
+    })
+}
+
+/// Compiles changed rule files beside the running set and swaps one pointer. A set in which a rule is broken goes live
+/// without that rule, which is named.
+async fn watch_rules(folder: std::path::PathBuf, analyser: Arc<ArcSwap<Analyser>>, stop: CancellationToken) {
+    let mut known = open::rule_files(&folder).unwrap_or_default();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RULES_INTERVAL) => {}
+        }
+        let looked = folder.clone();
+        let Ok(Ok(files)) = tokio::task::spawn_blocking(move || open::rule_files(&looked)).await else { continue };
+        if files == known {
+            continue;
+        }
+        let compile = folder.clone();
+        match tokio::task::spawn_blocking(move || open::rules_for_role(&compile)).await {
+            Ok(Ok(rules)) => {
+                analyser.store(Arc::new(analyser.load().with_rules(rules)));
+                known = files;
+            }
+            Ok(Err(error)) => tracing::error!("rules not loaded, the old set stays: {error:#}"),
+            Err(error) => tracing::error!(%error, "compiling rules failed, the old set stays"),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! A batch of records to its outcomes: pure but for the model sessions it calls. The worker around it only reads,
+//! appends and commits.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use streife_domain::{
+    DropReason, Event, FlaggedRecord, Identity, LegalLabel, Outcome, Position, PostChange, PostKind, Priority,
+    PseudonymKey, PseudonymousPost, RECORD_SCHEMA, Rejected, ScoredRecord, Timestamp, Verdict,
+};
+use streife_log::{Message, Record};
+use streife_text::duplicate::{CampaignIndex, signature};
+use streife_text::{FoldLevel, fold};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::analyse::{Analyser, Analysis, Passage};
+use crate::dead::dead_letter;
+use crate::decode::{Incoming, decode, headers};
+use crate::{SeenWindow, Workers, metrics};
+
+/// Posts remembered per partition to drop exact repetitions (16 bytes each).
+pub const SEEN_PER_PARTITION: usize = 1 << 17;
+/// Posts remembered to join campaigns.
+pub const CAMPAIGN_CAPACITY: usize = 1 << 18;
+
+/// What scoring needs besides the records.
+pub struct ScoreContext<'a> {
+    /// Rules and models in force for the whole batch.
+    pub analyser: &'a Analyser,
+    /// Turns authors into pseudonyms.
+    pub pseudonyms: &'a PseudonymKey,
+    /// Purpose and legal basis by source name.
+    pub legal: &'a HashMap<String, LegalLabel>,
+    /// The time of the batch.
+    pub now: Timestamp,
+}
+
+/// What a worker remembers from batch to batch.
+pub struct ScoreState {
+    seen: HashMap<i32, SeenWindow>,
+    campaigns: CampaignIndex,
+}
+
+impl Default for ScoreState {
+    fn default() -> Self {
+        Self { seen: HashMap::new(), campaigns: CampaignIndex::new(CAMPAIGN_CAPACITY) }
+    }
+}
+
+impl ScoreState {
+    /// Forgets what belongs to a partition that is no longer ours.
+    pub fn forget(&mut self, partition: i32) {
+        self.seen.remove(&partition);
+    }
+}
+
+/// What a batch comes to: records for three topics. Their number is the batch's: each accepted record is in `scored`
+/// or in `dead`.
+#[derive(Debug, Default)]
+pub struct BatchOutput {
+    /// For `posts.scored`.
+    pub scored: Vec<Record>,
+    /// For `posts.flagged`.
+    pub flagged: Vec<Record>,
+    /// For `posts.dead`.
+    pub dead: Vec<Record>,
+    /// How many of `dead` our own decoder refused (a sign of a bad deployment, unlike broken upstream data).
+    pub own_rejects: usize,
+}
+
+enum Work {
+    Dead(Rejected),
+    Change(Box<Event>),
+    Drop(DropReason, Box<Event>),
+    Post { event: Box<Event> },
+}
+
+/// Scores one batch.
+pub fn score_batch(messages: &[Message], context: &ScoreContext<'_>, state: &mut ScoreState, workers: &mut Workers) -> BatchOutput {
+    let decoded = workers.map(messages, |message, _| decode(message, context.now));
+    let works: Vec<Work> =
+        messages.iter().zip(decoded).map(|(message, result)| sort(message, result, state)).collect();
+
+    let events: Vec<&Event> =
+        works.iter().filter_map(|work| if let Work::Post { event } = work { Some(&**event) } else { None }).collect();
+    let passages: Vec<Passage<'_>> = events.iter().map(|event| passage(event)).collect();
+    let signatures = workers.map(&events, |event, _| signature(&fold(&event.text, FoldLevel::Std).text));
+    let analyses = workers.analyse(context.analyser, &passages);
+    drop(passages);
+
+    let mut output = BatchOutput::default();
+    let mut analysed = analyses.into_iter().zip(&signatures);
+    for (work, message) in works.iter().zip(messages) {
+        match work {
+            Work::Dead(rejected) => {
+                output.own_rejects += usize::from(message.header(headers::CODE).is_none());
+                count(Outcome::Dead(rejected.code));
+                output.dead.push(dead_letter(message, rejected));
+            }
+            Work::Change(event) => emit(&mut output, message, change_record(message, event)),
+            Work::Drop(reason, event) => emit(&mut output, message, bare_record(message, event, Outcome::Dropped(*reason))),
+            Work::Post { event } => {
+                let Some((analysis, sign)) = analysed.next() else { continue };
+                let post = pseudonymous(event, state.campaigns.assign(sign), context.pseudonyms);
+                emit_post(&mut output, message, event, post, analysis, context);
+            }
+        }
+    }
+    output
+}
+
+fn sort(message: &Message, decoded: Result<Incoming, Rejected>, state: &mut ScoreState) -> Work {
+    match decoded {
+        Err(rejected) => Work::Dead(rejected),
+        Ok(Incoming::Change(event)) => Work::Change(event),
+        Ok(Incoming::Post(event)) => {
+            let seen = state.seen.entry(message.partition).or_insert_with(|| SeenWindow::new(SEEN_PER_PARTITION));
+            if seen.is_duplicate(content_key(&event), message.offset) {
+                Work::Drop(DropReason::Duplicate, event)
+            } else if event.kind == PostKind::Repost && event.text.trim().is_empty() {
+                Work::Drop(DropReason::Repost, event)
+            } else if event.text.trim().is_empty() {
+                Work::Drop(DropReason::NoText, event)
+            } else {
+                Work::Post { event }
+            }
+        }
+    }
+}
+
+/// Same post, same words, same edit: nothing new.
+fn content_key(event: &Event) -> u64 {
+    let mut hasher = Xxh3::new();
+    for part in [&event.platform, &event.native_id, &event.text] {
+        hasher.update(part.as_bytes());
+        hasher.update(&[0xff]);
+    }
+    hasher.update(&event.edited_at.map_or(0, Timestamp::as_micros).to_le_bytes());
+    hasher.digest()
+}
+
+fn passage(event: &Event) -> Passage<'_> {
+    Passage {
+        text: &event.text,
+        tags: &event.tags,
+        links: &event.links,
+        platform: &event.platform,
+        source: &event.source,
+        kind: event.kind,
+    }
+}
+
+fn pseudonymous(event: &Event, campaign: streife_domain::CampaignKey, key: &PseudonymKey) -> PseudonymousPost {
+    PseudonymousPost {
+        post_id: event.post_id(),
+        source: event.source.clone(),
+        platform: event.platform.clone(),
+        author: event.author.as_ref().map(|author| key.pseudonym(&event.platform, &author.id)),
+        kind: event.kind,
+        text: event.text.clone(),
+        tags: event.tags.clone(),
+        links: event.links.clone(),
+        posted_at: event.posted_at,
+        edited_at: event.edited_at,
+        observed_at: event.observed_at,
+        campaign,
+    }
+}
+
+fn position(message: &Message) -> Position {
+    Position { partition: message.partition, offset: message.offset }
+}
+
+fn bare_record(message: &Message, event: &Event, outcome: Outcome) -> ScoredRecord {
+    ScoredRecord {
+        schema: RECORD_SCHEMA,
+        position: position(message),
+        outcome,
+        source: event.source.clone(),
+        observed_at: event.observed_at,
+        post: None,
+        verdict: None,
+        change: None,
+    }
+}
+
+fn change_record(message: &Message, event: &Event) -> ScoredRecord {
+    let change = PostChange { post_id: event.post_id(), event: event.event, observed_at: event.observed_at };
+    ScoredRecord { change: Some(change), ..bare_record(message, event, Outcome::Stored) }
+}
+
+fn emit_post(
+    output: &mut BatchOutput,
+    message: &Message,
+    event: &Event,
+    post: PseudonymousPost,
+    analysis: Analysis,
+    context: &ScoreContext<'_>,
+) {
+    if analysis.verdict.encoded {
+        metrics::ENCODED.inc();
+    }
+    if analysis.encoder_failed {
+        metrics::ENCODER_FAILED.inc();
+    }
+    if analysis.verdict.is_flagged() {
+        let flagged = flagged_record(message, event, post.clone(), analysis.verdict.clone(), context);
+        metrics::FLAGGED.with_label_values(&[priority_label(analysis.verdict.priority)]).inc();
+        let mut record = to_record(message, &flagged);
+        record.headers.extend(message.header(headers::RAW).map(|raw| (headers::RAW.to_owned(), raw.clone())));
+        output.flagged.push(record);
+    }
+    let record = ScoredRecord {
+        post: Some(post),
+        verdict: Some(analysis.verdict),
+        ..bare_record(message, event, Outcome::Stored)
+    };
+    emit(output, message, record);
+}
+
+const fn priority_label(priority: Priority) -> &'static str {
+    priority.as_str()
+}
+
+fn flagged_record(
+    message: &Message,
+    event: &Event,
+    post: PseudonymousPost,
+    verdict: Verdict,
+    context: &ScoreContext<'_>,
+) -> FlaggedRecord {
+    FlaggedRecord {
+        schema: RECORD_SCHEMA,
+        position: position(message),
+        post,
+        identity: Identity { native_id: event.native_id.clone(), url: event.url.clone(), author: event.author.clone() },
+        verdict,
+        reply_to: event.reply_to.clone(),
+        quote_of: event.quote_of.clone(),
+        media: event.media.clone(),
+        reach: event.reach,
+        legal: context.legal.get(&event.source).cloned(),
+        raw_sha256: message.header(headers::RAW).map(|raw| crate::collect::sha256_hex(raw)),
+    }
+}
+
+fn emit(output: &mut BatchOutput, message: &Message, record: ScoredRecord) {
+    count(record.outcome);
+    output.scored.push(to_record(message, &record));
+}
+
+fn to_record<T: serde::Serialize>(message: &Message, value: &T) -> Record {
+    // Our own types always have a JSON form; an empty value would be refused by the reader, loudly.
+    let value = serde_json::to_vec(value).map(Bytes::from).unwrap_or_default();
+    Record { key: message.record.key.clone(), value, headers: Vec::new() }
+}
+
+fn count(outcome: Outcome) {
+    let (kind, reason) = match outcome {
+        Outcome::Stored => ("stored", ""),
+        Outcome::Dropped(reason) => ("dropped", reason.as_str()),
+        Outcome::Dead(code) => ("dead", code.as_str()),
+    };
+    metrics::OUTCOMES.with_label_values(&[kind, reason]).inc();
+}

@@ -1,0 +1,79 @@
+//! CPU threads for pure work over many items. The order of results never depends on the threads.
+
+use std::num::NonZeroUsize;
+
+use streife_rules::Scratch;
+
+use crate::analyse::{Analyser, Analysis, Passage};
+
+/// Fewer items than this are not worth a thread.
+const MIN_ITEMS_PER_THREAD: usize = 16;
+
+/// Threads, each with its buffers.
+pub struct Workers(Vec<Scratch>);
+
+impl Workers {
+    /// So many threads.
+    pub fn new(threads: NonZeroUsize) -> Self {
+        Self((0..threads.get()).map(|_| Scratch::default()).collect())
+    }
+
+    /// Applies `job` to every item, spread over the threads; results are in the order of the items.
+    pub(crate) fn map<T: Sync, R: Send>(&mut self, items: &[T], job: impl Fn(&T, &mut Scratch) -> R + Sync) -> Vec<R> {
+        let share = items.len().div_ceil(self.0.len()).max(MIN_ITEMS_PER_THREAD);
+        if items.len() <= share
+            && let Some(scratch) = self.0.first_mut()
+        {
+            return items.iter().map(|item| job(item, scratch)).collect();
+        }
+        let job = &job;
+        std::thread::scope(|scope| {
+            let running: Vec<_> = items
+                .chunks(share)
+                .zip(&mut self.0)
+                .map(|(chunk, scratch)| scope.spawn(move || chunk.iter().map(|item| job(item, scratch)).collect::<Vec<R>>()))
+                .collect();
+            running
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        })
+    }
+
+    /// All stages over many texts: the cheap ones spread over these threads, the encoder over its sessions.
+    pub fn analyse(&mut self, analyser: &Analyser, passages: &[Passage<'_>]) -> Vec<Analysis> {
+        let drafts = self.map(passages, |passage, scratch| analyser.draft(passage, scratch));
+        let asked: Vec<_> = passages
+            .iter()
+            .zip(&drafts)
+            .filter(|(_, draft)| draft.wants_encoder)
+            .map(|(passage, draft)| (passage.text, draft.language()))
+            .collect();
+        let mut encoded = analyser.encode(&asked).into_iter();
+        let Some(scratch) = self.0.first_mut() else { return Vec::new() };
+        passages
+            .iter()
+            .zip(drafts)
+            .map(|(passage, draft)| {
+                let result = if draft.wants_encoder { encoded.next() } else { None };
+                analyser.finish(passage, draft, result, scratch)
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn results_keep_the_order_for_any_number_of_threads(items in proptest::collection::vec(any::<u32>(), 0..300), threads in 1usize..5) {
+            let mut workers = Workers::new(NonZeroUsize::new(threads).unwrap());
+            let doubled = workers.map(&items, |item, _| u64::from(*item) * 2);
+            prop_assert_eq!(doubled, items.iter().map(|item| u64::from(*item) * 2).collect::<Vec<_>>());
+        }
+    }
+}

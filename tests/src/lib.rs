@@ -1,1 +1,0 @@
-//! Tests of the whole: simulation, end to end, real servers.
