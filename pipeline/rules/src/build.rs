@@ -35,7 +35,7 @@ pub(crate) fn compile(files: &[SourceFile<'_>], today: &str) -> Compiled {
         });
         Day::UNKNOWN
     });
-    let Sources { mut rules, lists, suppressions, problems: read_problems } = source::read(files, day);
+    let Sources { mut rules, lists, suppressions, problems: read_problems, .. } = source::read(files, day);
     problems.extend(read_problems);
     rules.sort_by(|a, b| a.rule.id.cmp(&b.rule.id));
 

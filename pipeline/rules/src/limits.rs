@@ -31,6 +31,8 @@ pub const MAX_LIST_TERM_BYTES: usize = 300;
 pub const MAX_PHRASE_WORDS: usize = 32;
 /// Most problems reported for one file; the rest is counted.
 pub const MAX_PROBLEMS_PER_FILE: usize = 200;
+/// Problems from which on further warnings about envelopes are left out; errors never are.
+pub const MAX_WARNINGS: usize = 1_000;
 /// Fewest literal characters that make a wildcard or fuzzy term a witness.
 pub const MIN_WITNESS_LITERAL: usize = 3;
 /// Most tests in one rule.

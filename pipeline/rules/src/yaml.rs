@@ -108,7 +108,7 @@ pub(crate) fn read(file: &File<'_>) -> (Vec<Node>, Vec<Problem>) {
         return (Vec::new(), vec![problem]);
     }
     let mut reader = Reader { file, parser: Parser::new_from_str(file.text), documents: Vec::new() };
-    let problems = reader.documents().err().into_iter().collect();
+    let problems = reader.documents().err().map(|problem| *problem).into_iter().collect();
     (reader.documents, problems)
 }
 
@@ -119,7 +119,7 @@ struct Reader<'f> {
 }
 
 impl<'f> Reader<'f> {
-    fn next(&mut self) -> Result<(Event<'f>, Span), Problem> {
+    fn next(&mut self) -> Result<(Event<'f>, Span), Box<Problem>> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
@@ -134,17 +134,17 @@ impl<'f> Reader<'f> {
         }
     }
 
-    fn error(&self, at: usize, english: &str, german: &str) -> Problem {
-        self.file.problem(
+    fn error(&self, at: usize, english: &str, german: &str) -> Box<Problem> {
+        Box::new(self.file.problem(
             None,
             at,
             Severity::Error,
             (english, "check indentation, quotation marks and colons around this place"),
             (german, "prüfen Sie Einrückung, Anführungszeichen und Doppelpunkte um diese Stelle"),
-        )
+        ))
     }
 
-    fn documents(&mut self) -> Result<(), Problem> {
+    fn documents(&mut self) -> Result<(), Box<Problem>> {
         loop {
             match self.next()? {
                 (Event::StreamEnd, _) => return Ok(()),
@@ -160,7 +160,7 @@ impl<'f> Reader<'f> {
         }
     }
 
-    fn node(&mut self, (event, span): (Event<'f>, Span), depth: usize) -> Result<Node, Problem> {
+    fn node(&mut self, (event, span): (Event<'f>, Span), depth: usize) -> Result<Node, Box<Problem>> {
         let range = span.byte_range().unwrap_or(0..0);
         if depth > MAX_YAML_DEPTH {
             return Err(self.error(range.start, "nested too deep", "zu tief geschachtelt"));

@@ -2,6 +2,8 @@
 //! shares the tree and the text functions with the engine, and no matching code: words are plain strings in
 //! vectors, every rule is tried on every post, distances are counted one pair at a time.
 
+#![expect(clippy::panic, reason = "a panic is how a test fails")]
+
 use proptest::prelude::*;
 use streife_rules::syntax::ast::{Expr, Field, Kind, Nearness, Pattern, Term};
 use streife_rules::syntax::{parse, print};

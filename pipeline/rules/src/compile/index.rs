@@ -70,7 +70,7 @@ impl IndexBuilder {
                     }
                 }
                 (field, What::List(list)) => {
-                    self.list(*list, level_index(find.level), zone(field), rule, lists)
+                    self.list(*list, level_index(find.level), zone(field), rule, lists);
                 }
                 (field, what) => {
                     self.tables.entry((level_index(find.level), zone(field))).or_default().add(what, rule);

@@ -153,9 +153,9 @@ impl TableBuilder {
         let Some(key) = best else { return false };
         *self.load.entry(key).or_default() += 1;
         if length == 4 {
-            self.grams4.push((key, id))
+            self.grams4.push((key, id));
         } else {
-            self.grams3.push((key, id))
+            self.grams3.push((key, id));
         }
         true
     }

@@ -55,9 +55,8 @@ fn leaf_cost(leaf: &Step, lists: &[ListPlan]) -> Option<Cost> {
             }
             _ => what_cost(&find.what, lists),
         },
-        Step::Scope(ScopeKey::Source | ScopeKey::ReplyTo, _) => Some(Cost::Medium),
+        Step::Scope(ScopeKey::Source | ScopeKey::ReplyTo, _) | Step::Symbol { .. } => Some(Cost::Medium),
         Step::Hash { .. } => Some(Cost::Narrow),
-        Step::Symbol { .. } => Some(Cost::Medium),
         Step::Number { quantity, default: None, compare: Compare::AtLeast | Compare::Over, value } => {
             match quantity {
                 Quantity::Score(_) => None,

@@ -1,7 +1,7 @@
 //! Takes the fields of one YAML map: what is unknown, twice or of the wrong shape is named.
 
 use crate::date::Day;
-use crate::limits::{MAX_REVIEW_DAYS, REVIEW_GRACE_DAYS};
+use crate::limits::{MAX_REVIEW_DAYS, MAX_WARNINGS, REVIEW_GRACE_DAYS};
 use crate::problem::{Problem, Severity};
 use crate::syntax::nearest;
 use crate::yaml::{File, Node, NodeKind};
@@ -97,6 +97,9 @@ impl<'n, 'a, 'p> Fields<'n, 'a, 'p> {
         english: (impl Into<String>, impl Into<String>),
         german: (impl Into<String>, impl Into<String>),
     ) {
+        if severity == Severity::Warning && self.problems.len() >= MAX_WARNINGS {
+            return;
+        }
         let name = (!self.name.is_empty()).then_some(self.name.as_str());
         self.problems.push(self.file.problem(name, at, severity, english, german));
     }

@@ -63,7 +63,7 @@ pub(super) fn read<'a>(
             ),
         ),
         Some((NodeKind::Sequence(items), _)) if name_key == "bank" => {
-            hashes = read_hashes(&mut fields, items)
+            hashes = read_hashes(&mut fields, items);
         }
         Some((NodeKind::Sequence(items), _)) => terms = read_terms(&mut fields, items),
         _ => {

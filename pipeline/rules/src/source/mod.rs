@@ -38,6 +38,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) lists: BTreeMap<String, List<'a>>,
     pub(crate) suppressions: Vec<Suppression<'a>>,
     pub(crate) problems: Vec<Problem>,
+    /// Places in `rules` by id.
+    positions: rustc_hash::FxHashMap<String, usize>,
 }
 
 /// The kinds of documents, each told by its first key.
@@ -54,7 +56,7 @@ pub(crate) fn read<'a>(files: &[SourceFile<'a>], today: Day) -> Sources<'a> {
         for document in &documents {
             match &document.kind {
                 NodeKind::Sequence(items) => {
-                    items.iter().for_each(|item| sources.document(file, item, today))
+                    items.iter().for_each(|item| sources.document(file, item, today));
                 }
                 _ => sources.document(file, document, today),
             }
@@ -108,7 +110,7 @@ impl<'a> Sources<'a> {
     }
 
     fn add_rule(&mut self, source: RuleSource<'a>, node: &Node) {
-        if let Some(first) = self.rules.iter().find(|other| other.rule.id == source.rule.id) {
+        if let Some(first) = self.positions.get(&source.rule.id).and_then(|at| self.rules.get(*at)) {
             let id = &source.rule.id;
             self.problems.push(source.file.problem(
                 Some(id),
@@ -125,6 +127,7 @@ impl<'a> Sources<'a> {
             ));
             return;
         }
+        self.positions.insert(source.rule.id.clone(), self.rules.len());
         self.rules.push(source);
     }
 

@@ -95,7 +95,7 @@ fn leaf() -> impl Strategy<Value = Expr> {
         word.prop_map(Pattern::Suffix),
         word.prop_map(Pattern::Infix),
         word.prop_map(Pattern::Fuzzy),
-        "[a-z]{1,3}(/|\\\\d|\\[a/\\])".prop_map(|text| Pattern::Regex(text)),
+        "[a-z]{1,3}(/|\\\\d|\\[a/\\])".prop_map(Pattern::Regex),
         word.prop_map(Pattern::List),
     ];
     prop_oneof![
