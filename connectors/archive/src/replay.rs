@@ -274,7 +274,6 @@ impl Replay {
         let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
         let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
         Ok(match self.config.format.as_str() {
-            "jsonl" => Format::Jsonl,
             "csv" => Format::Csv,
             "warc" => Format::Warc,
             "jetstream" => Format::Lines(kind("jetstream")?),
@@ -283,7 +282,7 @@ impl Replay {
             "auto" if ends(&[".xml", ".rss", ".atom"]) => Format::Whole(kind("feed")?),
             "auto" if ends(&[".html", ".htm"]) => Format::Whole(kind("page")?),
             "auto" if is_jetstream(head) => Format::Lines(kind("jetstream")?),
-            "auto" => Format::Jsonl,
+            "auto" | "jsonl" => Format::Jsonl,
             other => Format::Whole(kind(other)?),
         })
     }

@@ -92,7 +92,7 @@ fn read_article(
         parsed.problem(at, RejectCode::BadField, "no Message-ID", raw);
         return;
     };
-    let header = |name: &str| message.header_raw(name).map(|v| html::tidy(v));
+    let header = |name: &str| message.header_raw(name).map(html::tidy);
     let own_id = |id: &str| id.trim().trim_matches(['<', '>']).to_owned();
     let cancelled = header("Control")
         .and_then(|c| c.strip_prefix("cancel").map(own_id))

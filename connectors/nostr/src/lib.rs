@@ -37,7 +37,7 @@ pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
             match serde_json::from_slice::<Value>(line) {
                 Ok(message) => read(&message, &at, observation, context, &mut parsed),
                 Err(_) => {
-                    parsed.problem(at, RejectCode::BadJson, "not JSON", observation.body.slice_ref(line))
+                    parsed.problem(at, RejectCode::BadJson, "not JSON", observation.body.slice_ref(line));
                 }
             }
         }

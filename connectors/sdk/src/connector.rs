@@ -91,6 +91,9 @@ pub struct Deps {
     pub kinds: &'static [Kind],
 }
 
+/// Builds a live connector from its configuration.
+pub type Connect = fn(&SourceConfig, &Deps) -> Result<Box<dyn Connector>, ConfigError>;
+
 /// One kind of source: a line in the application's registration table.
 #[derive(Clone, Copy)]
 pub struct Kind {
@@ -99,7 +102,7 @@ pub struct Kind {
     /// Reads recorded bytes. Pure.
     pub parse: fn(&Observation, &ParseContext) -> Parsed,
     /// Builds the live connector from its configuration.
-    pub connect: fn(&SourceConfig, &Deps) -> Result<Box<dyn Connector>, ConfigError>,
+    pub connect: Connect,
 }
 
 impl std::fmt::Debug for Kind {

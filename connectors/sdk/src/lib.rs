@@ -33,7 +33,7 @@ pub mod testing;
 pub mod ws;
 
 pub use config::{ConfigError, LegalGate, Secret, SecretSource, SourceConfig, settings};
-pub use connector::{Connector, Cursor, Deps, Fetched, Kind, Pace};
+pub use connector::{Connect, Connector, Cursor, Deps, Fetched, Kind, Pace};
 pub use driver::{CursorStore, RunOptions, Sink, SinkError, run_source};
 pub use error::{FetchClass, FetchError};
 pub use health::{Health, HealthBoard};

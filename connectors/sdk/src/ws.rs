@@ -96,14 +96,13 @@ pub async fn next(socket: &mut Socket, host: &str, limits: WsLimits) -> Result<O
             FetchError::Transient(format!("{host} said nothing for {} s", limits.stall_timeout.as_secs()))
         })?;
         match message {
-            None => return Ok(None),
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => return Ok(Some(message)),
             Some(Ok(Message::Close(frame))) => {
                 tracing::debug!(host, ?frame, "the server closed the WebSocket");
                 return Ok(None);
             }
             Some(Ok(_)) => {}
-            Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => return Ok(None),
+            None | Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => return Ok(None),
             Some(Err(e)) => return Err(error(host, &e)),
         }
     }
