@@ -382,7 +382,7 @@ fn second_opinion(case: &mut Case, actor: &str, opinion: &Opinion) -> Edge {
     case.second = Some((actor.to_owned(), opinion.clone()));
     match (first, opinion) {
         (Opinion::NotRelevant { .. } | Opinion::Unsure, Opinion::NotRelevant { .. }) => {
-            case.state = S::Dismissed
+            case.state = S::Dismissed;
         }
         (Opinion::Relevant { .. } | Opinion::Unsure, Opinion::Relevant { norms }) => {
             known_norms(norms)?;

@@ -1,4 +1,5 @@
 //! Any change to a written ledger is found.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
 //! What the workflow promises, over random walks of people, roles and moves.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};

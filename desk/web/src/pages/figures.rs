@@ -166,7 +166,7 @@ pub(crate) async fn report(
         *kinds.entry(decision.kind.clone()).or_insert(0u64) += 1;
         match decision.kind.as_str() {
             "suspect" => {
-                decision.what.split(' ').for_each(|norm| *norms.entry(norm.to_owned()).or_insert(0u64) += 1)
+                decision.what.split(' ').for_each(|norm| *norms.entry(norm.to_owned()).or_insert(0u64) += 1);
             }
             "dismiss" => *reasons.entry(decision.what.clone()).or_insert(0u64) += 1,
             _ => {}
