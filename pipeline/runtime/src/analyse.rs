@@ -144,7 +144,7 @@ impl Analyser {
         // Below the gate the cheap scores are for information; labels would undo what the gate decided.
         let labels = match (encoder_scores.is_some(), self.encode) {
             (true, _) => self.models.labels(&scores, &draft.language),
-            (false, Encode::None) => self.models.labels(&scores, &draft.language),
+            (false, Encode::None) => self.models.gate_labels(&scores, &draft.language),
             (false, _) => Vec::new(),
         };
         let evaluation = if draft.evaluation.pending {

@@ -13,7 +13,7 @@
 use streife_domain::{Head, Heads, Priority};
 
 /// A score from which on a label alone is worth a look today.
-pub const CERTAIN_SCORE: f32 = 0.9;
+pub(crate) const CERTAIN_SCORE: f32 = 0.9;
 
 const ALERT_HEADS: [Head; 5] =
     [Head::GroupHate, Head::Violence, Head::AttackOnOrder, Head::Defamation, Head::Antisemitism];

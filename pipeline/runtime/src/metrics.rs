@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, exponential_buckets, register_histogram, register_int_counter, register_int_counter_vec, register_int_gauge};
+use prometheus::{Histogram, IntCounter, IntCounterVec, exponential_buckets, register_histogram, register_int_counter, register_int_counter_vec};
 
 macro_rules! metric {
     ($(#[$doc:meta])* $name:ident: $kind:ty = $build:expr) => {
@@ -55,10 +55,10 @@ metric!(
     )
 );
 metric!(
-    /// Seconds from a source's observation to the outcome being in the log.
-    OBSERVED_TO_SCORED_SECONDS: Histogram = register_histogram!(
+    /// Seconds from the log's taking a record to its outcome being committed.
+    LOG_TO_SCORED_SECONDS: Histogram = register_histogram!(
         "streife_score_latency_seconds",
-        "Time from the source's observation to the outcome being in the log, newest record of each batch",
+        "Time from posts.raw taking a record to its outcome being committed, newest record of each batch",
         exponential_buckets(0.005, 2.0, 16).unwrap_or_default()
     )
 );
@@ -74,8 +74,4 @@ metric!(
 metric!(
     /// Retries of a transient failure.
     RETRIES: IntCounterVec = register_int_counter_vec!("streife_retries_total", "Retries of transient failures", &["stage"])
-);
-metric!(
-    /// Rules in force.
-    RULES_LIVE: IntGauge = register_int_gauge!("streife_rules_live", "Rules in force in this worker")
 );

@@ -123,6 +123,7 @@ impl ScoreWorker {
             let next_offsets = next_offsets(&messages);
             let Some(taken) = engine.take() else { return Ok(Err(ScoreError::Panicked("engine lost".into()))) };
             let count = messages.len();
+            let newest_ms = messages.iter().map(|message| message.timestamp_ms).max().unwrap_or_default();
             let (output, returned) = match self.score(messages, taken).await {
                 Ok(done) => done,
                 Err(error) => return Ok(Err(error)),
@@ -137,6 +138,8 @@ impl ScoreWorker {
             if let Err(error) = commit(&mut *subscription, &next_offsets, backoff, stop).await? {
                 return Ok(Err(error.into()));
             }
+            let now_ms = self.clock.now().as_millis();
+            metrics::LOG_TO_SCORED_SECONDS.observe(now_ms.saturating_sub(newest_ms).max(0) as f64 / 1_000.0);
             metrics::BATCH_SECONDS.observe(started.elapsed().as_secs_f64());
         }
     }

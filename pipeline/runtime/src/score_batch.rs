@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use streife_domain::{
-    DropReason, Event, FlaggedRecord, Identity, LegalLabel, Outcome, Position, PostChange, PostKind, Priority,
+    DropReason, Event, FlaggedRecord, Identity, LegalLabel, Outcome, Position, PostChange, PostKind,
     PseudonymKey, PseudonymousPost, RECORD_SCHEMA, Rejected, ScoredRecord, Timestamp, Verdict,
 };
 use streife_log::{Message, Record};
@@ -19,9 +19,9 @@ use crate::decode::{Incoming, decode, headers};
 use crate::{SeenWindow, Workers, metrics};
 
 /// Posts remembered per partition to drop exact repetitions (16 bytes each).
-pub const SEEN_PER_PARTITION: usize = 1 << 17;
+pub(crate) const SEEN_PER_PARTITION: usize = 1 << 17;
 /// Posts remembered to join campaigns.
-pub const CAMPAIGN_CAPACITY: usize = 1 << 18;
+pub(crate) const CAMPAIGN_CAPACITY: usize = 1 << 18;
 
 /// What scoring needs besides the records.
 pub struct ScoreContext<'a> {
@@ -205,7 +205,7 @@ fn emit_post(
     }
     if analysis.verdict.is_flagged() {
         let flagged = flagged_record(message, event, post.clone(), analysis.verdict.clone(), context);
-        metrics::FLAGGED.with_label_values(&[priority_label(analysis.verdict.priority)]).inc();
+        metrics::FLAGGED.with_label_values(&[analysis.verdict.priority.as_str()]).inc();
         let mut record = to_record(message, &flagged);
         record.headers.extend(message.header(headers::RAW).map(|raw| (headers::RAW.to_owned(), raw.clone())));
         output.flagged.push(record);
@@ -216,10 +216,6 @@ fn emit_post(
         ..bare_record(message, event, Outcome::Stored)
     };
     emit(output, message, record);
-}
-
-const fn priority_label(priority: Priority) -> &'static str {
-    priority.as_str()
 }
 
 fn flagged_record(

@@ -6,8 +6,8 @@ mod sections;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use check::{ConfigProblem, read};
-pub(crate) use sections::{ClickHouseSection, Config, LogKind, LogSection};
+pub(crate) use check::read;
+pub(crate) use sections::{Config, LogKind};
 
 use crate::failure::Failure;
 

@@ -54,7 +54,8 @@ impl FlaggedReader for StoreReader {
             campaign: filter.campaign.map(CampaignKey),
             ..queries::QueueFilter::default()
         };
-        let page = self.store.queue(&asked, QueueOrder::SeverityFirst, None, limit).await.map_err(read_error)?;
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let page = self.store.queue(&asked, QueueOrder::Severity, None, limit).await.map_err(read_error)?;
         let exact = filter.level;
         Ok(page
             .items
