@@ -41,7 +41,15 @@ pub fn make(rng: &mut ChaCha8Rng, count: usize, now: Timestamp) -> Vec<(Record, 
     for number in 0..count {
         let (record, expected) = match rng.random_range(0..100) {
             0..6 => (garbage(rng), Expected::Dead),
-            6..9 => (rejected_record("sim", Bytes::from_static(b"\xff"), streife_domain::RejectCode::BadUtf8, "line 1"), Expected::Dead),
+            6..9 => (
+                rejected_record(
+                    "sim",
+                    Bytes::from_static(b"\xff"),
+                    streife_domain::RejectCode::BadUtf8,
+                    "line 1",
+                ),
+                Expected::Dead,
+            ),
             9..12 => (change(number, now), Expected::Stored),
             12..20 if !sent.is_empty() => {
                 let (id, text) = sent[rng.random_range(0..sent.len())].clone();
@@ -49,11 +57,16 @@ pub fn make(rng: &mut ChaCha8Rng, count: usize, now: Timestamp) -> Vec<(Record, 
             }
             roll => {
                 // A fifth of the posts repeats an id with other words: a new revision, stored under the same id.
-                let id = if roll > 90 && !sent.is_empty() { sent[rng.random_range(0..sent.len())].0.clone() } else { format!("p{number}") };
+                let id = if roll > 90 && !sent.is_empty() {
+                    sent[rng.random_range(0..sent.len())].0.clone()
+                } else {
+                    format!("p{number}")
+                };
                 let watched = roll % 4 == 0;
                 let text = format!("Meldung {number} {}", if watched { WATCHED } else { "Blumenbeet" });
                 sent.push((id.clone(), text.clone()));
-                let expected = if watched { Expected::Flagged(PostId::of("sim", &id)) } else { Expected::Stored };
+                let expected =
+                    if watched { Expected::Flagged(PostId::of("sim", &id)) } else { Expected::Stored };
                 (post(&id, &text, now), expected)
             }
         };

@@ -29,7 +29,8 @@ fn seeds() -> Vec<u64> {
 fn every_accepted_record_is_stored_dropped_or_dead_under_faults() {
     let mut faults = 0;
     for seed in seeds() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         faults += runtime.block_on(run(seed));
     }
     assert!(faults > 0, "no fault fired: the simulation proves nothing");
@@ -44,7 +45,8 @@ async fn run(seed: u64) -> u64 {
     let outcomes = world.sink.outcomes();
     assert_eq!(outcomes.len(), expected.len(), "seed {seed}: accepted = stored + dropped + dead");
     for (position, wanted) in &expected {
-        let found = outcomes.get(position).unwrap_or_else(|| panic!("seed {seed}: {position:?} has no outcome"));
+        let found =
+            outcomes.get(position).unwrap_or_else(|| panic!("seed {seed}: {position:?} has no outcome"));
         assert!(wanted.allows(found), "seed {seed}: {position:?} is {found}, not {wanted:?}");
     }
 
@@ -54,7 +56,11 @@ async fn run(seed: u64) -> u64 {
         .filter_map(|expected| if let Expected::Flagged(id) = expected { Some(id.0) } else { None })
         .collect();
     assert_eq!(flagged, wanted, "seed {seed}: the flagged view");
-    assert_eq!(world.dead_letters().await, expected.values().filter(|e| matches!(e, Expected::Dead)).count(), "seed {seed}");
+    assert_eq!(
+        world.dead_letters().await,
+        expected.values().filter(|e| matches!(e, Expected::Dead)).count(),
+        "seed {seed}"
+    );
     world.assert_committed_to_the_end(seed).await;
     world.faults_fired()
 }

@@ -91,7 +91,11 @@ impl World {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     self.clock.advance_micros(50_000);
                     lived += Duration::from_millis(50);
-                    assert!(!score.is_finished() && !store.is_finished(), "seed {}: a worker ended by itself", self.seed);
+                    assert!(
+                        !score.is_finished() && !store.is_finished(),
+                        "seed {}: a worker ended by itself",
+                        self.seed
+                    );
                 }
                 // Aborting is a kill: no destructor of ours flushes or commits.
                 score.abort();
@@ -127,7 +131,11 @@ impl World {
             log: self.log.clone(),
             sink: self.sink.clone(),
             clock: self.clock.clone(),
-            limits: BatchLimits { rows: 1 + self.dice.below(60) as usize, bytes: 1 << 20, age_micros: 200_000 },
+            limits: BatchLimits {
+                rows: 1 + self.dice.below(60) as usize,
+                bytes: 1 << 20,
+                age_micros: 200_000,
+            },
             backoff: Backoff::default(),
         }
     }

@@ -21,7 +21,9 @@ const IO: [&str; 5] = ["tokio", "reqwest", "axum", "rdkafka", "clickhouse"];
 
 /// One line for each rule broken.
 pub(crate) fn check() -> anyhow::Result<Vec<String>> {
-    let output = Command::new("cargo").args(["metadata", "--format-version", "1", "--no-deps", "--locked"]).output()?;
+    let output = Command::new("cargo")
+        .args(["metadata", "--format-version", "1", "--no-deps", "--locked"])
+        .output()?;
     ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
     let packages = metadata["packages"].as_array().context("no packages in cargo metadata")?;
@@ -54,7 +56,9 @@ fn broken(name: &str, path: &str, dependencies: &[&str]) -> Vec<String> {
         }
     }
     if PURE.contains(&name) {
-        problems.extend(IO.iter().filter(|io| uses(io)).map(|io| format!("{name} depends on {io}; it does no IO")));
+        problems.extend(
+            IO.iter().filter(|io| uses(io)).map(|io| format!("{name} depends on {io}; it does no IO")),
+        );
     }
     if path.contains("/connectors/") {
         let allowed = ["streife-domain", "streife-sdk"];
@@ -62,7 +66,9 @@ fn broken(name: &str, path: &str, dependencies: &[&str]) -> Vec<String> {
             dependencies
                 .iter()
                 .filter(|dependency| dependency.starts_with("streife-") && !allowed.contains(dependency))
-                .map(|dependency| format!("{name} depends on {dependency}; connectors know domain and sdk only")),
+                .map(|dependency| {
+                    format!("{name} depends on {dependency}; connectors know domain and sdk only")
+                }),
         );
     }
     if path.contains("/desk/") && uses("streife-log") {
@@ -78,7 +84,10 @@ mod tests {
     #[test]
     fn each_rule_can_be_broken() {
         assert_eq!(broken("streife-web", "/r/desk/web/Cargo.toml", &["streife-log"]).len(), 1);
-        assert_eq!(broken("streife-feed", "/r/connectors/feed/Cargo.toml", &["streife-store", "clickhouse"]).len(), 2);
+        assert_eq!(
+            broken("streife-feed", "/r/connectors/feed/Cargo.toml", &["streife-store", "clickhouse"]).len(),
+            2
+        );
         assert_eq!(broken("streife-text", "/r/pipeline/text/Cargo.toml", &["tokio"]).len(), 1);
         assert_eq!(broken("streife-log", "/r/pipeline/log/Cargo.toml", &["rdkafka", "tokio"]).len(), 0);
     }

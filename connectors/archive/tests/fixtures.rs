@@ -1,4 +1,5 @@
 //! Recorded archives parse or are refused with a reason.
+#![expect(clippy::print_stdout, reason = "figures and skips are told")]
 
 use streife_sdk::testing::{fixtures, parse_all};
 

@@ -1,4 +1,5 @@
 //! Files as a source: the shared conformance test, compressed files, folders, broken lines, resume in the middle.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::io::Write;
 

@@ -1,5 +1,6 @@
 //! The shared conformance test against a contract server that speaks Jetstream v1: a cursor in microseconds, inclusive,
 //! replay from there, then silence.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use futures::SinkExt;
 use streife_sdk::conformance;

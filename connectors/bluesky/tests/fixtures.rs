@@ -1,4 +1,5 @@
 //! Recorded streams, answers and records parse or are refused with a reason.
+#![expect(clippy::print_stdout, reason = "figures and skips are told")]
 
 use streife_sdk::testing::{files, fixtures, parse, parse_all};
 

@@ -1,4 +1,5 @@
 //! The shared conformance test, and how feeds behave over time.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

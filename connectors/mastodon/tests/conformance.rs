@@ -1,4 +1,5 @@
 //! The shared conformance test against a contract server that pages by `min_id`.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use streife_sdk::conformance::{self, Reply, serve};
 use streife_sdk::{Connector, SourceConfig};

@@ -3,6 +3,8 @@
 //! It checks the MUST lines of [`crate::Connector`]: resume without loss or double, crash without loss, prompt shutdown,
 //! metrics, broken input, obeyed rate limits.
 
+#![expect(clippy::panic, reason = "support for tests: a panic is how a test fails")]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

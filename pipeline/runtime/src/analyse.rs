@@ -77,7 +77,12 @@ pub struct Analyser {
 
 impl Analyser {
     /// From its parts.
-    pub fn new(identifier: Arc<Identifier>, models: Arc<Models>, rules: Arc<RuleSet>, encode: Encode) -> Self {
+    pub fn new(
+        identifier: Arc<Identifier>,
+        models: Arc<Models>,
+        rules: Arc<RuleSet>,
+        encode: Encode,
+    ) -> Self {
         let (gate, encoder) = models.versions();
         let versions = ModelVersions {
             lid: identifier.version(),
@@ -119,10 +124,18 @@ impl Analyser {
             Encode::None => false,
             Encode::All => true,
             Encode::Gated => {
-                gate.as_ref().is_none_or(|gate| gate.passes) || evaluation.pending || !evaluation.hits.is_empty()
+                gate.as_ref().is_none_or(|gate| gate.passes)
+                    || evaluation.pending
+                    || !evaluation.hits.is_empty()
             }
         };
-        Draft { language, gate, fields, evaluation, wants_encoder: wants_encoder && self.versions.encoder != "none" }
+        Draft {
+            language,
+            gate,
+            fields,
+            evaluation,
+            wants_encoder: wants_encoder && self.versions.encoder != "none",
+        }
     }
 
     /// Asks the encoder about several drafts; the result of each is independent of the others.
@@ -140,7 +153,8 @@ impl Analyser {
     ) -> Analysis {
         let encoder_failed = matches!(encoded, Some(Err(_)));
         let encoder_scores = encoded.and_then(Result::ok);
-        let scores = encoder_scores.or_else(|| draft.gate.as_ref().map(|gate| gate.heads)).unwrap_or_default();
+        let scores =
+            encoder_scores.or_else(|| draft.gate.as_ref().map(|gate| gate.heads)).unwrap_or_default();
         // Below the gate the cheap scores are for information; labels would undo what the gate decided.
         let labels = match (encoder_scores.is_some(), self.encode) {
             (true, _) => self.models.labels(&scores, &draft.language),
@@ -179,7 +193,9 @@ impl Analyser {
 /// The severity of a rule by id; rules are sorted by id.
 fn severity(rules: &RuleSet, id: &str) -> Priority {
     let all = rules.rules();
-    all.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok().map_or(Priority::Low, |found| all[found].severity)
+    all.binary_search_by(|rule| rule.id.as_str().cmp(id))
+        .ok()
+        .map_or(Priority::Low, |found| all[found].severity)
 }
 
 fn view<'a>(

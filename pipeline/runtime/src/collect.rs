@@ -43,7 +43,11 @@ impl LogSink {
 }
 
 fn sink_error(error: LogError) -> SinkError {
-    if error.is_transient() { SinkError::Unavailable(error.to_string()) } else { SinkError::Refused(error.to_string()) }
+    if error.is_transient() {
+        SinkError::Unavailable(error.to_string())
+    } else {
+        SinkError::Refused(error.to_string())
+    }
 }
 
 /// The record of one event.
@@ -52,7 +56,12 @@ pub fn event_record(event: &Event, raw: &Bytes) -> Record {
     let value = serde_json::to_vec(event).unwrap_or_default();
     if value.len() > MAX_EVENT_BYTES {
         let message = format!("event has {} bytes, {MAX_EVENT_BYTES} are allowed", value.len());
-        return rejected_record(&event.source, if raw.is_empty() { Bytes::from(value) } else { raw.clone() }, RejectCode::TooLarge, &message);
+        return rejected_record(
+            &event.source,
+            if raw.is_empty() { Bytes::from(value) } else { raw.clone() },
+            RejectCode::TooLarge,
+            &message,
+        );
     }
     let mut kept = Vec::new();
     if !raw.is_empty() {
@@ -84,7 +93,13 @@ impl Sink for LogSink {
         self.append(events.iter().map(|(event, raw)| event_record(event, raw)).collect()).await
     }
 
-    async fn reject(&self, source: &str, raw: Bytes, code: RejectCode, message: String) -> Result<(), SinkError> {
+    async fn reject(
+        &self,
+        source: &str,
+        raw: Bytes,
+        code: RejectCode,
+        message: String,
+    ) -> Result<(), SinkError> {
         self.append(vec![rejected_record(source, raw, code, &message)]).await
     }
 }
@@ -133,7 +148,8 @@ impl CursorStore for LogCursors {
     }
 
     async fn save(&self, source: &str, cursor: &Cursor) -> Result<(), SinkError> {
-        let value = serde_json::to_vec(cursor).map_err(|e| SinkError::Refused(format!("cursor of {source}: {e}")))?;
+        let value =
+            serde_json::to_vec(cursor).map_err(|e| SinkError::Refused(format!("cursor of {source}: {e}")))?;
         let record = Record { key: Bytes::from(source.to_owned()), value: value.into(), headers: Vec::new() };
         self.log.append(names::CURSORS, vec![record]).await.map_err(sink_error)?;
         if let Some(cursors) = self.known.lock().await.as_mut() {

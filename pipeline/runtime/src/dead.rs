@@ -18,7 +18,11 @@ pub const LIMIT_WINDOW: usize = 10_000;
 
 /// Keeps the bytes within [`MAX_DEAD_BYTES`]; the second value is the full length when it was cut.
 pub(crate) fn bounded(raw: &Bytes) -> (Bytes, Option<usize>) {
-    if raw.len() <= MAX_DEAD_BYTES { (raw.clone(), None) } else { (raw.slice(..MAX_DEAD_BYTES), Some(raw.len())) }
+    if raw.len() <= MAX_DEAD_BYTES {
+        (raw.clone(), None)
+    } else {
+        (raw.slice(..MAX_DEAD_BYTES), Some(raw.len()))
+    }
 }
 
 /// The dead letter for `message`.
@@ -50,9 +54,11 @@ pub struct DeadLimit {
 
 /// Too much was rejected.
 #[derive(Debug, thiserror::Error)]
-#[error("{rejects} of the last {records} records were rejected by this build's own decoder; it stops so that the rest is not \
+#[error(
+    "{rejects} of the last {records} records were rejected by this build's own decoder; it stops so that the rest is not \
          diverted: compare the versions of `streife collect` and `streife score`, look at `streife dead list`, restart, then \
-         `streife dead replay`")]
+         `streife dead replay`"
+)]
 pub struct TooManyDead {
     rejects: usize,
     records: usize,
@@ -109,7 +115,9 @@ impl DeadLetter {
             code: text(headers::CODE).unwrap_or_default(),
             message: text(headers::MESSAGE).unwrap_or_default(),
             source: text(headers::SOURCE),
-            bytes: text(headers::FULL_BYTES).and_then(|n| n.parse().ok()).unwrap_or(message.record.value.len()),
+            bytes: text(headers::FULL_BYTES)
+                .and_then(|n| n.parse().ok())
+                .unwrap_or(message.record.value.len()),
             raw: message.record.value.clone(),
             key: message.record.key.clone(),
         }

@@ -19,12 +19,22 @@ const ALERT_HEADS: [Head; 5] =
     [Head::GroupHate, Head::Violence, Head::AttackOnOrder, Head::Defamation, Head::Antisemitism];
 
 /// The priority of a post from its labels, their scores, and the severities of the rules that hit.
-pub fn decide(scores: &Heads<f32>, labels: &[Head], rule_severities: impl IntoIterator<Item = Priority>) -> Priority {
+pub fn decide(
+    scores: &Heads<f32>,
+    labels: &[Head],
+    rule_severities: impl IntoIterator<Item = Priority>,
+) -> Priority {
     let by_rules = rule_severities.into_iter().max().unwrap_or(Priority::None);
     let by_labels = labels
         .iter()
         .filter(|head| ALERT_HEADS.contains(head))
-        .map(|head| if scores.get(*head).is_some_and(|s| *s >= CERTAIN_SCORE) { Priority::Medium } else { Priority::Low })
+        .map(|head| {
+            if scores.get(*head).is_some_and(|s| *s >= CERTAIN_SCORE) {
+                Priority::Medium
+            } else {
+                Priority::Low
+            }
+        })
         .max()
         .unwrap_or(Priority::None);
     let base = by_rules.max(by_labels);

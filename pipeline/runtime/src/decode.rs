@@ -41,10 +41,14 @@ pub enum Incoming {
 /// [`Rejected`] says what is wrong without quoting any text of the post.
 pub fn decode(message: &Message, now: Timestamp) -> Result<Incoming, Rejected> {
     if let Some(code) = message.header(headers::CODE) {
-        return Err(rejected_by_connector(code, message.header(headers::MESSAGE).map_or(&[][..], |m| &m[..])));
+        return Err(rejected_by_connector(
+            code,
+            message.header(headers::MESSAGE).map_or(&[][..], |m| &m[..]),
+        ));
     }
-    let text = std::str::from_utf8(&message.record.value)
-        .map_err(|e| Rejected::new(RejectCode::BadUtf8, format!("not UTF-8 from byte {}", e.valid_up_to())))?;
+    let text = std::str::from_utf8(&message.record.value).map_err(|e| {
+        Rejected::new(RejectCode::BadUtf8, format!("not UTF-8 from byte {}", e.valid_up_to()))
+    })?;
     let event: Event = serde_json::from_str(text).map_err(|e| explain_json_error(text, &e))?;
     check(&event, now)?;
     Ok(match event.event {
@@ -80,7 +84,9 @@ fn explain_json_error(text: &str, error: &serde_json::Error) -> Rejected {
 fn unknown_schema(schema: u16) -> Rejected {
     Rejected::new(
         RejectCode::UnknownSchema,
-        format!("event schema {schema} is not known, this build reads {EVENT_SCHEMA}; upgrade `streife score`"),
+        format!(
+            "event schema {schema} is not known, this build reads {EVENT_SCHEMA}; upgrade `streife score`"
+        ),
     )
 }
 
@@ -88,7 +94,9 @@ fn check(event: &Event, now: Timestamp) -> Result<(), Rejected> {
     if event.schema != EVENT_SCHEMA {
         return Err(unknown_schema(event.schema));
     }
-    for (name, value) in [("source", &event.source), ("platform", &event.platform), ("native_id", &event.native_id)] {
+    for (name, value) in
+        [("source", &event.source), ("platform", &event.platform), ("native_id", &event.native_id)]
+    {
         if value.is_empty() || value.len() > MAX_FIELD_BYTES {
             let message = format!("{name} has {} bytes, 1 to {MAX_FIELD_BYTES} are allowed", value.len());
             return Err(Rejected::new(RejectCode::BadField, message));
@@ -100,10 +108,14 @@ fn check(event: &Event, now: Timestamp) -> Result<(), Rejected> {
     }
     for (name, time) in [("posted_at", event.posted_at), ("edited_at", event.edited_at)] {
         if time.is_some_and(|time| !time.is_plausible(now)) {
-            return Err(Rejected::new(RejectCode::TimeOutOfRange, format!("{name} lies before 1990 or in the future")));
+            return Err(Rejected::new(
+                RejectCode::TimeOutOfRange,
+                format!("{name} lies before 1990 or in the future"),
+            ));
         }
     }
-    let needs_text = matches!(event.event, EventKind::Post | EventKind::Edit) && event.kind != PostKind::Repost;
+    let needs_text =
+        matches!(event.event, EventKind::Post | EventKind::Edit) && event.kind != PostKind::Repost;
     if needs_text && event.text.trim().is_empty() && event.media.is_empty() && event.links.is_empty() {
         return Err(Rejected::new(RejectCode::EmptyText, "neither text nor media nor links"));
     }
@@ -158,7 +170,10 @@ mod tests {
         assert_eq!(code_of(&event(|e| e.text = "x".repeat(MAX_TEXT_BYTES + 1))), RejectCode::TooLarge);
         assert_eq!(code_of(&event(|e| e.native_id.clear())), RejectCode::BadField);
         for year in ["0000-01-01T00:00:00Z", "9999-12-31T00:00:00Z"] {
-            assert_eq!(code_of(&event(|e| e.posted_at = Some(Timestamp::parse(year).unwrap()))), RejectCode::TimeOutOfRange);
+            assert_eq!(
+                code_of(&event(|e| e.posted_at = Some(Timestamp::parse(year).unwrap()))),
+                RejectCode::TimeOutOfRange
+            );
         }
     }
 
@@ -172,8 +187,10 @@ mod tests {
     #[test]
     fn a_connectors_reject_keeps_its_code_and_message() {
         let mut record = message(b"raw bytes");
-        record.record.headers =
-            vec![("code".into(), Bytes::from_static(b"too_large")), ("message".into(), Bytes::from_static(b"10 MB"))];
+        record.record.headers = vec![
+            ("code".into(), Bytes::from_static(b"too_large")),
+            ("message".into(), Bytes::from_static(b"10 MB")),
+        ];
         let rejected = decode(&record, now()).unwrap_err();
         assert_eq!((rejected.code, rejected.message.as_str()), (RejectCode::TooLarge, "10 MB"));
     }

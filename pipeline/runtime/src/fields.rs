@@ -15,7 +15,8 @@ fn pattern(source: &str) -> Regex {
 }
 
 static TAG: LazyLock<Regex> = LazyLock::new(|| pattern(r"#([\p{L}\p{M}\p{N}_]+)"));
-static MENTION: LazyLock<Regex> = LazyLock::new(|| pattern(r"@([\p{L}\p{N}_][\p{L}\p{N}_.\-]*(?:@[\w.\-]+)?)"));
+static MENTION: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"@([\p{L}\p{N}_][\p{L}\p{N}_.\-]*(?:@[\w.\-]+)?)"));
 static URL: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?i)\b(?:https?://|www\.)[^\s<>"]+"#));
 
 /// What a text names beside its words.

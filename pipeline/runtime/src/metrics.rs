@@ -2,12 +2,14 @@
 
 use std::sync::LazyLock;
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, exponential_buckets, register_histogram, register_int_counter, register_int_counter_vec};
+use prometheus::{
+    Histogram, IntCounter, IntCounterVec, exponential_buckets, register_histogram, register_int_counter,
+    register_int_counter_vec,
+};
 
 macro_rules! metric {
     ($(#[$doc:meta])* $name:ident: $kind:ty = $build:expr) => {
         $(#[$doc])*
-        #[expect(clippy::expect_used, reason = "names are constants; a clash is found by the first test that touches it")]
         pub(crate) static $name: LazyLock<$kind> = LazyLock::new(|| $build.expect("metric names are unique and valid"));
     };
 }

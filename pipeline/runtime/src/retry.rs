@@ -84,11 +84,17 @@ mod tests {
     async fn transient_errors_are_repeated_lasting_ones_returned() {
         let stop = CancellationToken::new();
         let mut tries = 0;
-        let result = until_done("test", Backoff::default(), &stop, |e: &&str| *e == "later", || {
-            tries += 1;
-            let answer = if tries < 4 { Err("later") } else { Err("never") };
-            async move { answer as Result<(), &str> }
-        })
+        let result = until_done(
+            "test",
+            Backoff::default(),
+            &stop,
+            |e: &&str| *e == "later",
+            || {
+                tries += 1;
+                let answer = if tries < 4 { Err("later") } else { Err("never") };
+                async move { answer as Result<(), &str> }
+            },
+        )
         .await;
         assert_eq!(result, Ok(Err("never")));
         assert_eq!(tries, 4);
@@ -98,7 +104,14 @@ mod tests {
     async fn a_stop_ends_the_waiting() {
         let stop = CancellationToken::new();
         stop.cancel();
-        let result = until_done("test", Backoff::default(), &stop, |_: &&str| true, || async { Err::<(), _>("later") }).await;
+        let result = until_done(
+            "test",
+            Backoff::default(),
+            &stop,
+            |_: &&str| true,
+            || async { Err::<(), _>("later") },
+        )
+        .await;
         assert_eq!(result, Err(Stopped));
     }
 }

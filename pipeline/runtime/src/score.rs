@@ -84,7 +84,8 @@ impl ScoreWorker {
             Ok(subscription) => subscription,
             Err(error) => return Ok(Err(error.into())),
         };
-        let mut engine = Some(Engine { state: ScoreState::default(), workers: Workers::new(self.options.threads) });
+        let mut engine =
+            Some(Engine { state: ScoreState::default(), workers: Workers::new(self.options.threads) });
         let mut limit = DeadLimit::default();
         loop {
             let delivery = tokio::select! {
@@ -121,7 +122,9 @@ impl ScoreWorker {
             metrics::ACCEPTED.inc_by(messages.len() as u64);
             metrics::BATCH_RECORDS.observe(messages.len() as f64);
             let next_offsets = next_offsets(&messages);
-            let Some(taken) = engine.take() else { return Ok(Err(ScoreError::Panicked("engine lost".into()))) };
+            let Some(taken) = engine.take() else {
+                return Ok(Err(ScoreError::Panicked("engine lost".into())));
+            };
             let count = messages.len();
             let newest_ms = messages.iter().map(|message| message.timestamp_ms).max().unwrap_or_default();
             let (output, returned) = match self.score(messages, taken).await {
@@ -144,14 +147,21 @@ impl ScoreWorker {
         }
     }
 
-    async fn subscribe(&self, stop: &CancellationToken) -> Result<Result<Box<dyn Subscription>, LogError>, Stopped> {
+    async fn subscribe(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Result<Box<dyn Subscription>, LogError>, Stopped> {
         until_done("score.subscribe", self.options.backoff, stop, LogError::is_transient, || {
             self.log.subscribe(GROUP, &[names::RAW])
         })
         .await
     }
 
-    async fn score(&self, messages: Vec<Message>, mut engine: Engine) -> Result<(BatchOutput, Engine), ScoreError> {
+    async fn score(
+        &self,
+        messages: Vec<Message>,
+        mut engine: Engine,
+    ) -> Result<(BatchOutput, Engine), ScoreError> {
         let analyser = self.analyser.load_full();
         let pseudonyms = self.pseudonyms.clone();
         let legal = self.options.legal.clone();
@@ -166,8 +176,14 @@ impl ScoreWorker {
     }
 
     /// Dead letters and flagged posts first: once `posts.scored` says stored, they are there.
-    async fn publish(&self, output: BatchOutput, stop: &CancellationToken) -> Result<Result<(), LogError>, Stopped> {
-        for (topic, records) in [(names::DEAD, output.dead), (names::FLAGGED, output.flagged), (names::SCORED, output.scored)] {
+    async fn publish(
+        &self,
+        output: BatchOutput,
+        stop: &CancellationToken,
+    ) -> Result<Result<(), LogError>, Stopped> {
+        for (topic, records) in
+            [(names::DEAD, output.dead), (names::FLAGGED, output.flagged), (names::SCORED, output.scored)]
+        {
             if records.is_empty() {
                 continue;
             }

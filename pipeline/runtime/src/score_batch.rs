@@ -76,13 +76,20 @@ enum Work {
 }
 
 /// Scores one batch.
-pub fn score_batch(messages: &[Message], context: &ScoreContext<'_>, state: &mut ScoreState, workers: &mut Workers) -> BatchOutput {
+pub fn score_batch(
+    messages: &[Message],
+    context: &ScoreContext<'_>,
+    state: &mut ScoreState,
+    workers: &mut Workers,
+) -> BatchOutput {
     let decoded = workers.map(messages, |message, _| decode(message, context.now));
     let works: Vec<Work> =
         messages.iter().zip(decoded).map(|(message, result)| sort(message, result, state)).collect();
 
-    let events: Vec<&Event> =
-        works.iter().filter_map(|work| if let Work::Post { event } = work { Some(&**event) } else { None }).collect();
+    let events: Vec<&Event> = works
+        .iter()
+        .filter_map(|work| if let Work::Post { event } = work { Some(&**event) } else { None })
+        .collect();
     let passages: Vec<Passage<'_>> = events.iter().map(|event| passage(event)).collect();
     let signatures = workers.map(&events, |event, _| signature(&fold(&event.text, FoldLevel::Std).text));
     let analyses = workers.analyse(context.analyser, &passages);
@@ -98,7 +105,9 @@ pub fn score_batch(messages: &[Message], context: &ScoreContext<'_>, state: &mut
                 output.dead.push(dead_letter(message, rejected));
             }
             Work::Change(event) => emit(&mut output, message, change_record(message, event)),
-            Work::Drop(reason, event) => emit(&mut output, message, bare_record(message, event, Outcome::Dropped(*reason))),
+            Work::Drop(reason, event) => {
+                emit(&mut output, message, bare_record(message, event, Outcome::Dropped(*reason)));
+            }
             Work::Post { event } => {
                 let Some((analysis, sign)) = analysed.next() else { continue };
                 let post = pseudonymous(event, state.campaigns.assign(sign), context.pseudonyms);
@@ -114,7 +123,8 @@ fn sort(message: &Message, decoded: Result<Incoming, Rejected>, state: &mut Scor
         Err(rejected) => Work::Dead(rejected),
         Ok(Incoming::Change(event)) => Work::Change(event),
         Ok(Incoming::Post(event)) => {
-            let seen = state.seen.entry(message.partition).or_insert_with(|| SeenWindow::new(SEEN_PER_PARTITION));
+            let seen =
+                state.seen.entry(message.partition).or_insert_with(|| SeenWindow::new(SEEN_PER_PARTITION));
             if seen.is_duplicate(content_key(&event), message.offset) {
                 Work::Drop(DropReason::Duplicate, event)
             } else if event.kind == PostKind::Repost && event.text.trim().is_empty() {
@@ -150,7 +160,11 @@ fn passage(event: &Event) -> Passage<'_> {
     }
 }
 
-fn pseudonymous(event: &Event, campaign: streife_domain::CampaignKey, key: &PseudonymKey) -> PseudonymousPost {
+fn pseudonymous(
+    event: &Event,
+    campaign: streife_domain::CampaignKey,
+    key: &PseudonymKey,
+) -> PseudonymousPost {
     PseudonymousPost {
         post_id: event.post_id(),
         source: event.source.clone(),
@@ -229,7 +243,11 @@ fn flagged_record(
         schema: RECORD_SCHEMA,
         position: position(message),
         post,
-        identity: Identity { native_id: event.native_id.clone(), url: event.url.clone(), author: event.author.clone() },
+        identity: Identity {
+            native_id: event.native_id.clone(),
+            url: event.url.clone(),
+            author: event.author.clone(),
+        },
         verdict,
         reply_to: event.reply_to.clone(),
         quote_of: event.quote_of.clone(),

@@ -32,7 +32,9 @@ pub enum StoreWorkerError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Records of our own topics that this build cannot read.
-    #[error("{0} records of Streife's own topics cannot be read by this build; compare the versions of score and store")]
+    #[error(
+        "{0} records of Streife's own topics cannot be read by this build; compare the versions of score and store"
+    )]
     Unreadable(usize),
 }
 
@@ -76,7 +78,10 @@ impl StoreWorker {
         }
     }
 
-    async fn run_until_stopped(&self, stop: &CancellationToken) -> Result<Result<(), StoreWorkerError>, Stopped> {
+    async fn run_until_stopped(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Result<(), StoreWorkerError>, Stopped> {
         let mut subscription = match self.subscribe(stop).await? {
             Ok(subscription) => subscription,
             Err(error) => return Ok(Err(error.into())),
@@ -92,7 +97,9 @@ impl StoreWorker {
             };
             let batches = match delivery {
                 None => batcher.take_due(self.clock.now()).into_iter().collect(),
-                Some(Ok(Delivery::Messages(messages))) => self.gather(&messages, &mut batcher, &mut unreadable),
+                Some(Ok(Delivery::Messages(messages))) => {
+                    self.gather(&messages, &mut batcher, &mut unreadable)
+                }
                 Some(Ok(Delivery::Assigned(partitions))) => {
                     tracing::info!(count = partitions.len(), "store: partitions assigned");
                     Vec::new()
@@ -127,9 +134,15 @@ impl StoreWorker {
         }
     }
 
-    async fn subscribe(&self, stop: &CancellationToken) -> Result<Result<Box<dyn Subscription>, LogError>, Stopped> {
+    async fn subscribe(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Result<Box<dyn Subscription>, LogError>, Stopped> {
         let topics = [names::SCORED, names::FLAGGED, names::DEAD];
-        until_done("store.subscribe", self.backoff, stop, LogError::is_transient, || self.log.subscribe(GROUP, &topics)).await
+        until_done("store.subscribe", self.backoff, stop, LogError::is_transient, || {
+            self.log.subscribe(GROUP, &topics)
+        })
+        .await
     }
 
     fn until_due(&self, batcher: &Batcher) -> Duration {
@@ -147,10 +160,20 @@ impl StoreWorker {
                 // Kept in its topic; counted, told, and past the limit the worker stops.
                 *unreadable += 1;
                 metrics::STORE_UNREADABLE.inc();
-                tracing::error!(topic = message.topic, partition = message.partition, offset = message.offset, what, "unreadable record");
+                tracing::error!(
+                    topic = message.topic,
+                    partition = message.partition,
+                    offset = message.offset,
+                    what,
+                    "unreadable record"
+                );
                 Rows::default()
             });
-            let at = LogPosition { topic: message.topic.clone(), partition: message.partition, offset: message.offset };
+            let at = LogPosition {
+                topic: message.topic.clone(),
+                partition: message.partition,
+                offset: message.offset,
+            };
             batcher.push(at, rows, message.record.value.len(), now);
             full.extend(batcher.take_due(now));
         }
@@ -164,8 +187,10 @@ impl StoreWorker {
         stop: &CancellationToken,
     ) -> Result<Result<(), StoreWorkerError>, Stopped> {
         let token = batch.token();
-        let written =
-            until_done("store.write", self.backoff, stop, StoreError::is_transient, || self.sink.write(batch, &token)).await?;
+        let written = until_done("store.write", self.backoff, stop, StoreError::is_transient, || {
+            self.sink.write(batch, &token)
+        })
+        .await?;
         if let Err(error) = written {
             return Ok(Err(error.into()));
         }
@@ -185,7 +210,9 @@ fn rows_of(message: &Message) -> Result<Rows, &'static str> {
             .map(|record| Rows::of_scored(&record))
             .map_err(|_| "not a scored record of a version this build knows"),
         names::FLAGGED => serde_json::from_slice::<FlaggedRecord>(&message.record.value)
-            .map(|record| Rows::of_flagged(&record, message.header(headers::RAW).cloned().unwrap_or_default()))
+            .map(|record| {
+                Rows::of_flagged(&record, message.header(headers::RAW).cloned().unwrap_or_default())
+            })
             .map_err(|_| "not a flagged record of a version this build knows"),
         names::DEAD => Ok(Rows::of_dead(&dead_notice(message)?)),
         _ => Err("a topic that is not stored"),
@@ -198,7 +225,8 @@ fn dead_notice(message: &Message) -> Result<DeadNotice, &'static str> {
     let (Some(partition), Some(offset)) = (number(headers::PARTITION), number(headers::OFFSET)) else {
         return Err("a dead letter that does not say where it was");
     };
-    let code = text(headers::CODE).and_then(|code| RejectCode::ALL.into_iter().find(|known| known.as_str() == code));
+    let code =
+        text(headers::CODE).and_then(|code| RejectCode::ALL.into_iter().find(|known| known.as_str() == code));
     Ok(DeadNotice {
         position: Position { partition: i32::try_from(partition).unwrap_or(i32::MAX), offset },
         code: code.unwrap_or(RejectCode::BadField),

@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn a_missing_topic_is_named() {
-        let error = parse_topics("[[topic]]\nname='posts.raw'\npartitions=1\nretention_hours=1", 1).unwrap_err();
+        let error =
+            parse_topics("[[topic]]\nname='posts.raw'\npartitions=1\nretention_hours=1", 1).unwrap_err();
         assert!(error.to_string().contains("posts.scored"));
     }
 }

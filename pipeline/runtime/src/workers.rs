@@ -19,7 +19,11 @@ impl Workers {
     }
 
     /// Applies `job` to every item, spread over the threads; results are in the order of the items.
-    pub(crate) fn map<T: Sync, R: Send>(&mut self, items: &[T], job: impl Fn(&T, &mut Scratch) -> R + Sync) -> Vec<R> {
+    pub(crate) fn map<T: Sync, R: Send>(
+        &mut self,
+        items: &[T],
+        job: impl Fn(&T, &mut Scratch) -> R + Sync,
+    ) -> Vec<R> {
         let share = items.len().div_ceil(self.0.len()).max(MIN_ITEMS_PER_THREAD);
         if items.len() <= share
             && let Some(scratch) = self.0.first_mut()
@@ -31,7 +35,9 @@ impl Workers {
             let running: Vec<_> = items
                 .chunks(share)
                 .zip(&mut self.0)
-                .map(|(chunk, scratch)| scope.spawn(move || chunk.iter().map(|item| job(item, scratch)).collect::<Vec<R>>()))
+                .map(|(chunk, scratch)| {
+                    scope.spawn(move || chunk.iter().map(|item| job(item, scratch)).collect::<Vec<R>>())
+                })
                 .collect();
             running
                 .into_iter()

@@ -27,9 +27,12 @@ pub(crate) fn run(command: AuditCommand, json: bool) -> CommandResult {
             fine &= faults.is_empty();
             let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
             if json {
-                say::json(&serde_json::json!({"ledger": ledger, "entries": entries, "ok": told.is_empty(), "faults": told}))?;
+                say::json(
+                    &serde_json::json!({"ledger": ledger, "entries": entries, "ok": told.is_empty(), "faults": told}),
+                )?;
             } else {
-                let state = if told.is_empty() { tr("in Ordnung", "fine").to_owned() } else { told.join("; ") };
+                let state =
+                    if told.is_empty() { tr("in Ordnung", "fine").to_owned() } else { told.join("; ") };
                 say::line(&format!("{ledger} ({entries}): {state}"));
             }
         }

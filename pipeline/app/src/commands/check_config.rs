@@ -18,7 +18,12 @@ pub(crate) fn run(args: &ConfigArg, json: bool) -> CommandResult {
     if json {
         say::json(&serde_json::json!({"ok": true, "sources": config.source.len()}))?;
     } else {
-        say::line(&format!("{} ({} {})", tr("Konfiguration in Ordnung", "configuration is fine"), config.source.len(), tr("Quellen", "sources")));
+        say::line(&format!(
+            "{} ({} {})",
+            tr("Konfiguration in Ordnung", "configuration is fine"),
+            config.source.len(),
+            tr("Quellen", "sources")
+        ));
     }
     Ok(Outcome::Fine)
 }

@@ -6,13 +6,15 @@ use streife_runtime::dead::{self, DeadLetter};
 
 use crate::cli::DeadCommand;
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::open;
 use crate::roles::run_role;
 use crate::say::{self, tr};
-use crate::open;
 
 pub(crate) fn run(command: DeadCommand, json: bool) -> CommandResult {
     let role = match &command {
-        DeadCommand::List(role) | DeadCommand::Show { role, .. } | DeadCommand::Replay { role, .. } => role.clone(),
+        DeadCommand::List(role) | DeadCommand::Show { role, .. } | DeadCommand::Replay { role, .. } => {
+            role.clone()
+        }
     };
     run_role(role.config.config.as_deref(), role.data.as_deref(), |role| async move {
         let log = open::log(&role.config, &role.paths).await?;
@@ -49,7 +51,10 @@ fn list(letters: &[DeadLetter], json: bool) -> CommandResult {
             say::json(letter)?;
         } else {
             let source = letter.source.as_deref().unwrap_or("-");
-            say::line(&format!("{}  {}  {}  {source}  {} B  {}", letter.id, letter.rejected_at, letter.code, letter.bytes, letter.message));
+            say::line(&format!(
+                "{}  {}  {}  {source}  {} B  {}",
+                letter.id, letter.rejected_at, letter.code, letter.bytes, letter.message
+            ));
         }
     }
     Ok(Outcome::Fine)

@@ -60,14 +60,23 @@ fn local(paths: &Paths) -> Vec<Finding> {
         Finding::of("disk", free_disk(paths), "free disk space, or name another folder in paths.data"),
         Finding::of("clock", clock(), "set the clock, start chrony or systemd-timesyncd"),
         Finding::of("rules", rules(paths), "run `streife rules check` and mend the rules named there"),
-        Finding::of("models", models(paths), "take the folder models/ of the release, see `streife models verify`"),
+        Finding::of(
+            "models",
+            models(paths),
+            "take the folder models/ of the release, see `streife models verify`",
+        ),
     ];
     match parts::pinned() {
         Ok(pinned) => findings.extend(pinned.iter().map(|part| {
-            let result = part.verify(&paths.parts).map(|()| format!("{} {}", part.name, part.version)).map_err(|e| format!("{e:#}"));
+            let result = part
+                .verify(&paths.parts)
+                .map(|()| format!("{} {}", part.name, part.version))
+                .map_err(|e| format!("{e:#}"));
             Finding::of("native part", result, "run `streife setup`")
         })),
-        Err(error) => findings.push(Finding::of("native part", Err(format!("{error:#}")), "reinstall Streife")),
+        Err(error) => {
+            findings.push(Finding::of("native part", Err(format!("{error:#}")), "reinstall Streife"));
+        }
     }
     findings
 }
@@ -76,7 +85,11 @@ fn free_disk(paths: &Paths) -> Result<String, String> {
     let folder = if paths.data.exists() { paths.data.clone() } else { std::path::PathBuf::from(".") };
     let output = Command::new("df").args(["-Pk"]).arg(&folder).output().map_err(|e| e.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let free = text.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)).and_then(|kb| kb.parse::<u64>().ok());
+    let free = text
+        .lines()
+        .nth(1)
+        .and_then(|line| line.split_whitespace().nth(3))
+        .and_then(|kb| kb.parse::<u64>().ok());
     match free.map(|kb| kb * 1024) {
         Some(bytes) if bytes >= MIN_FREE_BYTES => Ok(format!("{} GB {}", bytes >> 30, tr("frei", "free"))),
         Some(bytes) => Err(format!("{} MB {}", bytes >> 20, tr("frei", "free"))),
@@ -99,15 +112,23 @@ fn rules(paths: &Paths) -> Result<String, String> {
 
 fn models(paths: &Paths) -> Result<String, String> {
     let listed = streife_scoring::list(&paths.models).map_err(|e| e.to_string())?;
-    let names: Result<Vec<String>, _> = listed.into_iter().map(|model| model.map(|model| model.name)).collect();
+    let names: Result<Vec<String>, _> =
+        listed.into_iter().map(|model| model.map(|model| model.name)).collect();
     names.map(|names| names.join(", ")).map_err(|e| e.to_string())
 }
 
 async fn remote(config: &Config, paths: &Paths) -> Vec<Finding> {
     let mut findings = Vec::new();
     if config.log.kind == LogKind::Kafka {
-        let result = open::log(config, paths).await.map(|_| config.kafka.brokers.join(",")).map_err(|f| format!("{:#}", f.error));
-        findings.push(Finding::of("broker", result, "check kafka.brokers, the network and the broker's own log"));
+        let result = open::log(config, paths)
+            .await
+            .map(|_| config.kafka.brokers.join(","))
+            .map_err(|f| format!("{:#}", f.error));
+        findings.push(Finding::of(
+            "broker",
+            result,
+            "check kafka.brokers, the network and the broker's own log",
+        ));
     }
     if let Some(url) = &config.clickhouse.url {
         let result = match open::store(config) {

@@ -2,9 +2,9 @@
 
 use crate::cli::RoleArgs;
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::open;
 use crate::roles::{desk, run_role, store};
 use crate::say::{self, tr};
-use crate::open;
 
 pub(crate) fn run(args: &RoleArgs, json: bool) -> CommandResult {
     run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
-use streife_scoring::{Device, LabelledText, Measured, Models, OpenOptions, ScoringError, card, eval, list, verify};
+use streife_scoring::{
+    Device, LabelledText, Measured, Models, OpenOptions, ScoringError, card, eval, list, verify,
+};
 
 use crate::cli::{EncodeArg, ModelsCommand, ModelsDir};
 use crate::failure::{CommandResult, Failure, Outcome};
@@ -26,7 +28,13 @@ fn folders(dir: &ModelsDir) -> Result<Folders, Failure> {
 
 impl Folders {
     fn options(&self, encoder: bool) -> OpenOptions<'_> {
-        OpenOptions { models: &self.models, parts: &self.parts, encoder, device: Device::Cpu, sessions: open::cores().get() }
+        OpenOptions {
+            models: &self.models,
+            parts: &self.parts,
+            encoder,
+            device: Device::Cpu,
+            sessions: open::cores().get(),
+        }
     }
 }
 
@@ -47,8 +55,15 @@ fn list_all(folders: &Folders, json: bool) -> CommandResult {
     for installed in list(&folders.models)? {
         match installed {
             Ok(model) if json => say::json(&model)?,
-            Ok(model) => say::line(&format!("{} {} ({}, {}, {} MB): {}", model.name, model.version, model.kind, model.licence,
-                model.bytes / 1_000_000, model.sha256)),
+            Ok(model) => say::line(&format!(
+                "{} {} ({}, {}, {} MB): {}",
+                model.name,
+                model.version,
+                model.kind,
+                model.licence,
+                model.bytes / 1_000_000,
+                model.sha256
+            )),
             Err(error) => {
                 fine = false;
                 eprintln!("{error}");
@@ -64,7 +79,13 @@ fn verify_all(folders: &Folders, json: bool) -> CommandResult {
         if json {
             say::json(check)?;
         } else {
-            say::line(&format!("{} {}: {} {}", check.model, check.step, if check.ok { "ok" } else { tr("FALSCH", "WRONG") }, check.detail));
+            say::line(&format!(
+                "{} {}: {} {}",
+                check.model,
+                check.step,
+                if check.ok { "ok" } else { tr("FALSCH", "WRONG") },
+                check.detail
+            ));
         }
     }
     Ok(Outcome::fine_if(checks.iter().all(|check| check.ok)))
@@ -74,10 +95,16 @@ fn evaluate(folders: &Folders, file: &std::path::Path, encode: EncodeArg, json: 
     let measured = match encode {
         EncodeArg::None => Measured::Gate,
         EncodeArg::All => Measured::Encoder,
-        EncodeArg::Gated => return Err(Failure::usage("eval measures --encode all (the encoder) or none (the gate)".to_owned())),
+        EncodeArg::Gated => {
+            return Err(Failure::usage(
+                "eval measures --encode all (the encoder) or none (the gate)".to_owned(),
+            ));
+        }
     };
     let models = Models::open(&folders.options(measured == Measured::Encoder))?;
-    let lines = BufReader::new(File::open(file).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?).lines();
+    let lines =
+        BufReader::new(File::open(file).map_err(|e| Failure::usage(format!("{}: {e}", file.display())))?)
+            .lines();
     let rows = lines.enumerate().map(|(i, line)| {
         let line = line.map_err(|source| ScoringError::Read { path: file.to_owned(), source })?;
         LabelledText::parse(&line, i + 1)
@@ -91,8 +118,17 @@ fn evaluate(folders: &Folders, file: &std::path::Path, encode: EncodeArg, json: 
         if json {
             say::json(row)?;
         } else {
-            say::line(&format!("{:<15} {:<4} {:>6} {:>4}  {:<8}  {:<5}  {:<5}  {}", row.head.as_str(), row.lang, row.n, row.positives,
-                figure(row.macro_f1), figure(row.average_precision), figure(row.precision_at_recall_08), figure(row.ece)));
+            say::line(&format!(
+                "{:<15} {:<4} {:>6} {:>4}  {:<8}  {:<5}  {:<5}  {}",
+                row.head.as_str(),
+                row.lang,
+                row.n,
+                row.positives,
+                figure(row.macro_f1),
+                figure(row.average_precision),
+                figure(row.precision_at_recall_08),
+                figure(row.ece)
+            ));
         }
     }
     Ok(Outcome::Fine)

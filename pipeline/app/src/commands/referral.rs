@@ -7,15 +7,16 @@ use streife_evidence::{Step, VerifyOptions, verify as verify_package};
 
 use crate::cli::ReferralCommand;
 use crate::failure::{CommandResult, Failure, Outcome};
-use crate::say::{self, tr};
 use crate::open;
+use crate::say::{self, tr};
 
 pub(crate) fn run(command: ReferralCommand, json: bool) -> CommandResult {
     match command {
         ReferralCommand::Verify { package } => verify(&package, json),
         ReferralCommand::Create { demo: true, out } => super::referral_demo::run(&out, json),
         ReferralCommand::Create { demo: false, .. } => Err(Failure::usage(
-            "referrals of real cases are made at the desk by two people; for a demonstration add --demo".to_owned(),
+            "referrals of real cases are made at the desk by two people; for a demonstration add --demo"
+                .to_owned(),
         )),
     }
 }
@@ -31,14 +32,23 @@ pub(crate) fn verify(package: &Path, json: bool) -> CommandResult {
         if json {
             printed = say::json(&json!({"step": step.step, "ok": step.ok, "detail": step.detail}));
         } else {
-            say::line(&format!("{} {}: {}", if step.ok { "ok  " } else { tr("FALSCH", "WRONG") }, step.step, step.detail));
+            say::line(&format!(
+                "{} {}: {}",
+                if step.ok { "ok  " } else { tr("FALSCH", "WRONG") },
+                step.step,
+                step.detail
+            ));
         }
     });
     printed?;
     if json {
         say::json(&json!({"package": package.display().to_string(), "ok": ok}))?;
     } else {
-        say::line(if ok { tr("Paket ist in Ordnung", "package is fine") } else { tr("Paket ist NICHT in Ordnung", "package is NOT fine") });
+        say::line(if ok {
+            tr("Paket ist in Ordnung", "package is fine")
+        } else {
+            tr("Paket ist NICHT in Ordnung", "package is NOT fine")
+        });
     }
     Ok(Outcome::fine_if(ok))
 }

@@ -22,9 +22,12 @@ pub(crate) fn run(out: &Path, json: bool) -> CommandResult {
         capture::seal(item, &services, &*clock);
     }
     std::fs::create_dir_all(out)?;
-    let created = create(&input, &PackageKey::new(SigningKey::from_bytes(&rand::random())), &services, &*clock, out)?;
+    let created =
+        create(&input, &PackageKey::new(SigningKey::from_bytes(&rand::random())), &services, &*clock, out)?;
     if json {
-        say::json(&json!({"package": created.container, "sha256": created.container_sha256, "court_set": created.court_set}))?;
+        say::json(
+            &json!({"package": created.container, "sha256": created.container_sha256, "court_set": created.court_set}),
+        )?;
     } else {
         say::line(&format!("{}: {}", tr("Behälter", "container"), created.container.display()));
         say::line(&format!("SHA-256: {}", created.container_sha256));

@@ -49,7 +49,9 @@ fn check(dir: &RulesDir, json: bool) -> CommandResult {
     let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.is_error()).collect();
     if json {
         for rule in set.rules() {
-            say::json(&json!({"rule": rule.id, "version": rule.version, "ok": true, "cost": rule.cost.as_str(), "witness": rule.witness}))?;
+            say::json(
+                &json!({"rule": rule.id, "version": rule.version, "ok": true, "cost": rule.cost.as_str(), "witness": rule.witness}),
+            )?;
         }
         let mut named: Vec<Option<&str>> = errors.iter().map(|problem| problem.rule.as_deref()).collect();
         named.sort_unstable();
@@ -69,7 +71,13 @@ fn check(dir: &RulesDir, json: bool) -> CommandResult {
         for problem in &problems {
             say::line(&problem.render(tongue()));
         }
-        say::line(&format!("{} {}, {} {}", set.rules().len(), tr("Regeln in Ordnung", "rules fine"), errors.len(), tr("Fehler", "errors")));
+        say::line(&format!(
+            "{} {}, {} {}",
+            set.rules().len(),
+            tr("Regeln in Ordnung", "rules fine"),
+            errors.len(),
+            tr("Fehler", "errors")
+        ));
     }
     Ok(Outcome::fine_if(errors.is_empty()))
 }
@@ -82,15 +90,28 @@ fn test(dir: &RulesDir, json: bool) -> CommandResult {
         if json {
             say::json(result)?;
         } else if !result.ok {
-            say::line(&format!("{} {} {}: {} {}, {} {}", result.rule, tr("Test", "test"), result.test,
-                tr("erwartet", "expected"), result.expect.as_str(), tr("ist", "got"), result.got.as_str()));
+            say::line(&format!(
+                "{} {} {}: {} {}, {} {}",
+                result.rule,
+                tr("Test", "test"),
+                result.test,
+                tr("erwartet", "expected"),
+                result.expect.as_str(),
+                tr("ist", "got"),
+                result.got.as_str()
+            ));
         }
     }
     for problem in problems.iter().filter(|problem| problem.is_error()) {
         eprintln!("{}", problem.render(tongue()));
     }
     if !json {
-        say::line(&format!("{} {}, {failed} {}", results.len(), tr("Tests", "tests"), tr("fehlgeschlagen", "failed")));
+        say::line(&format!(
+            "{} {}, {failed} {}",
+            results.len(),
+            tr("Tests", "tests"),
+            tr("fehlgeschlagen", "failed")
+        ));
     }
     Ok(Outcome::fine_if(failed == 0 && !problems.iter().any(Problem::is_error)))
 }
@@ -105,18 +126,24 @@ fn explain(dir: &RulesDir, rule: &str, text: Option<String>) -> CommandResult {
             text
         }
     };
-    let Some(explanation) = set.explain(rule, &PostView { text: &text, ..PostView::default() }, &mut Scratch::default()) else {
-        let why = problems.iter().find(|problem| problem.rule.as_deref() == Some(rule)).map(|p| p.render(tongue()));
+    let Some(explanation) =
+        set.explain(rule, &PostView { text: &text, ..PostView::default() }, &mut Scratch::default())
+    else {
+        let why =
+            problems.iter().find(|problem| problem.rule.as_deref() == Some(rule)).map(|p| p.render(tongue()));
         return Err(Failure::usage(why.unwrap_or_else(|| format!("no rule {rule:?}"))));
     };
-    say::json(&json!({"rule": rule, "holds": explanation.holds, "because": explanation.because, "spans": explanation.spans}))?;
+    say::json(
+        &json!({"rule": rule, "holds": explanation.holds, "because": explanation.because, "spans": explanation.spans}),
+    )?;
     Ok(Outcome::fine_if(explanation.holds))
 }
 
 fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) -> CommandResult {
     let (set, problems) = compile(&folder(dir)?)?;
     let Some(position) = set.position(rule) else {
-        let why = problems.iter().find(|problem| problem.rule.as_deref() == Some(rule)).map(|p| p.render(tongue()));
+        let why =
+            problems.iter().find(|problem| problem.rule.as_deref() == Some(rule)).map(|p| p.render(tongue()));
         return Err(Failure::usage(why.unwrap_or_else(|| format!("no rule {rule:?}"))));
     };
     let rule = rule.to_owned();
@@ -139,9 +166,15 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
             .map_err(|e| Failure::upstream(e.to_string()))?;
         let seconds = started.elapsed().as_secs_f64();
         if json {
-            say::json(&json!({"rule": rule, "posts": posts, "hits": hits, "candidates": posts, "seconds": seconds, "per_day": per_day}))?;
+            say::json(
+                &json!({"rule": rule, "posts": posts, "hits": hits, "candidates": posts, "seconds": seconds, "per_day": per_day}),
+            )?;
         } else {
-            say::line(&format!("{rule}: {hits} {} {posts} {}, {seconds:.2} s", tr("Treffer in", "hits in"), tr("Beiträgen", "posts")));
+            say::line(&format!(
+                "{rule}: {hits} {} {posts} {}, {seconds:.2} s",
+                tr("Treffer in", "hits in"),
+                tr("Beiträgen", "posts")
+            ));
             for (day, count) in &per_day {
                 say::line(&format!("  {day}  {count}"));
             }

@@ -94,7 +94,12 @@ pub(crate) const fn encode(arg: EncodeArg) -> Encode {
     }
 }
 
-fn scan(input: &mut impl BufRead, out: &mut impl Write, analyser: &Analyser, workers: &mut Workers) -> anyhow::Result<()> {
+fn scan(
+    input: &mut impl BufRead,
+    out: &mut impl Write,
+    analyser: &Analyser,
+    workers: &mut Workers,
+) -> anyhow::Result<()> {
     let mut number = 0;
     let mut buffer = Vec::new();
     loop {
@@ -109,7 +114,8 @@ fn scan(input: &mut impl BufRead, out: &mut impl Write, analyser: &Analyser, wor
             out.flush()?;
             return Ok(());
         }
-        let passages: Vec<Passage<'_>> = lines.iter().filter_map(|(_, line)| line.as_ref().ok().map(passage)).collect();
+        let passages: Vec<Passage<'_>> =
+            lines.iter().filter_map(|(_, line)| line.as_ref().ok().map(passage)).collect();
         let mut analyses = workers.analyse(analyser, &passages).into_iter();
         for (number, line) in &lines {
             match line {
@@ -201,7 +207,10 @@ mod tests {
         );
         let mut out = Vec::new();
         scan(&mut &input[..], &mut out, &analyser, &mut Workers::new(NonZeroUsize::MIN)).unwrap();
-        out.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect()
+        out.split(|b| *b == b'\n')
+            .filter(|l| !l.is_empty())
+            .map(|l| serde_json::from_slice(l).unwrap())
+            .collect()
     }
 
     #[test]
@@ -209,7 +218,10 @@ mod tests {
         let lines = scanned(b"{\"id\":\"a\",\"text\":\"Guten Morgen\"}\nnonsense\n\xff\n{\"id\":\"b\",\"text\":\" \"}\n{\"id\":\"c\",\"text\":\"Moin\"}");
         assert_eq!(lines.len(), 5);
         assert_eq!(lines[0]["id"], "a");
-        assert_eq!((lines[1]["line"].as_u64(), lines[1]["error"]["code"].as_str()), (Some(2), Some("bad_json")));
+        assert_eq!(
+            (lines[1]["line"].as_u64(), lines[1]["error"]["code"].as_str()),
+            (Some(2), Some("bad_json"))
+        );
         assert_eq!(lines[2]["error"]["code"], "bad_utf8");
         assert_eq!(lines[3]["error"]["code"], "empty_text");
         assert_eq!(lines[4]["id"], "c");
@@ -220,6 +232,9 @@ mod tests {
         let mut long = vec![b'x'; MAX_LINE_BYTES + 100];
         long.extend_from_slice(b"\n{\"id\":\"z\",\"text\":\"ok\"}\n");
         let lines = scanned(&long);
-        assert_eq!((lines[0]["error"]["code"].as_str(), lines[1]["id"].as_str()), (Some("too_large"), Some("z")));
+        assert_eq!(
+            (lines[0]["error"]["code"].as_str(), lines[1]["id"].as_str()),
+            (Some("too_large"), Some("z"))
+        );
     }
 }

@@ -17,7 +17,9 @@ pub(crate) fn run(from: Option<&Path>, json: bool) -> CommandResult {
         fine &= verified.is_ok();
         let detail = verified.err().map(|e| format!("{e:#}"));
         if json {
-            say::json(&serde_json::json!({"part": part.name, "version": part.version, "ok": detail.is_none(), "detail": detail}))?;
+            say::json(
+                &serde_json::json!({"part": part.name, "version": part.version, "ok": detail.is_none(), "detail": detail}),
+            )?;
         } else {
             let state = detail.unwrap_or_else(|| tr("liegt bereit", "in place").to_owned());
             say::line(&format!("{} {} ({}): {state}", part.name, part.version, part.what));

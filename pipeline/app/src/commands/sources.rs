@@ -112,7 +112,11 @@ fn check(args: &ConfigArg, json: bool) -> CommandResult {
         }
     }
     if problems.is_empty() && !json {
-        say::line(&format!("{} {}", config.source.len(), tr("Quellen, alle in Ordnung", "sources, all fine")));
+        say::line(&format!(
+            "{} {}",
+            config.source.len(),
+            tr("Quellen, alle in Ordnung", "sources, all fine")
+        ));
     }
     Ok(Outcome::fine_if(problems.is_empty()))
 }
@@ -134,7 +138,12 @@ fn list(args: &RoleArgs, json: bool) -> CommandResult {
                 say::json(&json!({"name": source.name, "kind": source.kind, "state": state,
                     "interval_secs": source.interval_secs, "cursor": cursor, "problem": problem}))?;
             } else {
-                say::line(&format!("{}  {}  {state}  {}", source.name, source.kind, problem.map_or("", String::as_str)));
+                say::line(&format!(
+                    "{}  {}  {state}  {}",
+                    source.name,
+                    source.kind,
+                    problem.map_or("", String::as_str)
+                ));
             }
         }
         Ok(Outcome::Fine)
@@ -155,7 +164,8 @@ fn test(args: &RoleArgs, name: &str) -> CommandResult {
             return Err(Failure::configuration(format!("kind {:?} is not known", source.kind)));
         };
         let deps = collect::deps(&role.config, open::clock())?;
-        let mut connector = (kind.connect)(source, &deps).map_err(|e| Failure::configuration(e.to_string()))?;
+        let mut connector =
+            (kind.connect)(source, &deps).map_err(|e| Failure::configuration(e.to_string()))?;
         let fetched = connector.fetch(None).await.map_err(|e| Failure::upstream(format!("{name}: {e}")))?;
         print_parsed(&fetched.parsed, &name)?;
         eprintln!(

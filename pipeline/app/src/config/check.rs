@@ -165,7 +165,11 @@ mod tests {
         let problems = read(text, &[]).unwrap_err();
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), 3, "{told:?}");
-        assert!(told.iter().any(|p| p.starts_with("3: log.replicaton") && p.contains("did you mean \"replication\"")), "{told:?}");
+        assert!(
+            told.iter()
+                .any(|p| p.starts_with("3: log.replicaton") && p.contains("did you mean \"replication\"")),
+            "{told:?}"
+        );
         assert!(told.iter().any(|p| p.starts_with("6: scoring.batch_records")), "{told:?}");
         assert!(told.iter().any(|p| p.contains("did you mean \"desk\"")), "{told:?}");
     }
@@ -173,7 +177,8 @@ mod tests {
     #[test]
     fn the_environment_overrides_the_file() {
         let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let environment = [set("STREIFE__LOG__KIND", "kafka"), set("STREIFE__LOG__REPLICATION", "3"), set("HOME", "/")];
+        let environment =
+            [set("STREIFE__LOG__KIND", "kafka"), set("STREIFE__LOG__REPLICATION", "3"), set("HOME", "/")];
         let config = read("[log]\nreplication = 1\n", &environment).unwrap();
         assert_eq!((config.log.kind, config.log.replication), (LogKind::Kafka, 3));
     }

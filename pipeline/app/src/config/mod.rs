@@ -15,8 +15,9 @@ use crate::failure::Failure;
 pub(crate) fn load(path: Option<&Path>) -> Result<Config, Failure> {
     let text = match path {
         None => String::new(),
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|e| Failure::configuration(format!("{}: {e}; name an existing file with --config", path.display())))?,
+        Some(path) => std::fs::read_to_string(path).map_err(|e| {
+            Failure::configuration(format!("{}: {e}; name an existing file with --config", path.display()))
+        })?,
     };
     let name = path.map_or_else(|| PathBuf::from("(defaults)"), Path::to_owned);
     let overrides: Vec<(String, String)> = std::env::vars().collect();

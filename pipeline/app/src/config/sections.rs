@@ -113,7 +113,13 @@ pub(crate) struct ScoringSection {
 
 impl Default for ScoringSection {
     fn default() -> Self {
-        Self { device: "cpu".to_owned(), encode: "gated".to_owned(), threads: None, sessions: None, batch_records: 256 }
+        Self {
+            device: "cpu".to_owned(),
+            encode: "gated".to_owned(),
+            threads: None,
+            sessions: None,
+            batch_records: 256,
+        }
     }
 }
 

@@ -42,7 +42,13 @@ impl Figures for StoreReader {
                 last_seen: campaign.last_seen,
                 level: campaign.priority,
                 labels: campaign.labels,
-                per_hour: spread.iter().rev().take(TREND_HOURS as usize).rev().map(|hour| hour.posts).collect(),
+                per_hour: spread
+                    .iter()
+                    .rev()
+                    .take(TREND_HOURS as usize)
+                    .rev()
+                    .map(|hour| hour.posts)
+                    .collect(),
             });
         }
         Ok(figures)
@@ -80,7 +86,8 @@ impl Figures for StoreReader {
 
     async fn system(&self) -> Result<SystemFigures, ReadError> {
         let summary = self.store.summary(&SummaryScope::All).await.map_err(read_error)?;
-        let rates = self.store.source_rates(open::clock().now().plus_secs(-3_600)).await.map_err(read_error)?;
+        let rates =
+            self.store.source_rates(open::clock().now().plus_secs(-3_600)).await.map_err(read_error)?;
         let dropped = summary.dropped.values().sum();
         let dead = summary.dead.values().sum();
         let stage = StageFigures {
@@ -112,7 +119,8 @@ impl Figures for StoreReader {
             }
         }
         for rate in rates {
-            sources.entry(rate.source.clone()).or_insert_with(|| unconfigured(&rate.source)).last_hour += rate.records;
+            sources.entry(rate.source.clone()).or_insert_with(|| unconfigured(&rate.source)).last_hour +=
+                rate.records;
         }
         let mut versions = vec![("ClickHouse".to_owned(), state.version)];
         versions.push(("Streife".to_owned(), env!("CARGO_PKG_VERSION").to_owned()));
@@ -126,5 +134,11 @@ impl Figures for StoreReader {
 }
 
 fn unconfigured(name: &str) -> SourceFigures {
-    SourceFigures { name: name.to_owned(), last_hour: 0, last_seen: None, state: "on", legal_basis: String::new() }
+    SourceFigures {
+        name: name.to_owned(),
+        last_hour: 0,
+        last_seen: None,
+        state: "on",
+        legal_basis: String::new(),
+    }
 }

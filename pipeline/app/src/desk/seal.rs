@@ -35,9 +35,15 @@ impl Sealer {
         Ok(Self { folder, key: SigningKey::from_bytes(&key), store, services })
     }
 
-    fn write(&self, case: &Case, files: &[(&str, Vec<u8>)], at: Timestamp) -> anyhow::Result<(String, Vec<String>)> {
+    fn write(
+        &self,
+        case: &Case,
+        files: &[(&str, Vec<u8>)],
+        at: Timestamp,
+    ) -> anyhow::Result<(String, Vec<String>)> {
         let services: Vec<&dyn TimeStampService> = self.services.iter().map(|service| service as _).collect();
-        let mut seal = StampedSeal::over(files.iter().map(|(name, bytes)| (*name, bytes.as_slice())), &services, at);
+        let mut seal =
+            StampedSeal::over(files.iter().map(|(name, bytes)| (*name, bytes.as_slice())), &services, at);
         seal.stamp(&services, &*open::clock());
         let manifest = serde_json::to_vec_pretty(&seal)?;
         let folder = self.folder.join(&case.id);
@@ -54,13 +60,23 @@ impl Sealer {
             std::fs::rename(&folder, self.folder.join(format!("{}.{}", case.id, at.as_micros())))?;
         }
         std::fs::rename(&unfinished, &folder)?;
-        Ok((hex::encode(Sha256::digest(&manifest)), self.services.iter().map(|s| s.name().to_owned()).collect()))
+        Ok((
+            hex::encode(Sha256::digest(&manifest)),
+            self.services.iter().map(|s| s.name().to_owned()).collect(),
+        ))
     }
 }
 
 #[async_trait]
 impl EvidenceSealer for Sealer {
-    async fn seal(&self, case: &Case, item: &FlaggedItem, identity: &Identity, by: &str, at: Timestamp) -> Result<Seal, String> {
+    async fn seal(
+        &self,
+        case: &Case,
+        item: &FlaggedItem,
+        identity: &Identity,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Seal, String> {
         let collected = self.store.identity(item.post.post_id).await.map_err(|e| e.to_string())?;
         let raw = collected.map(|found| found.raw.to_vec()).unwrap_or_default();
         let encoded = |value: Result<Vec<u8>, serde_json::Error>| value.map_err(|e| e.to_string());

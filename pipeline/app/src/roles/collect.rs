@@ -38,7 +38,12 @@ pub(crate) fn problems(sources: &[SourceConfig]) -> Vec<String> {
         told.extend(source.problems(live, &today).iter().map(ToString::to_string));
         if kinds::find(&source.kind).is_none() {
             let known: Vec<&str> = kinds::all().iter().map(|kind| kind.name).collect();
-            told.push(format!("source {:?}: kind {:?} is not known; known are {}", source.name, source.kind, known.join(", ")));
+            told.push(format!(
+                "source {:?}: kind {:?} is not known; known are {}",
+                source.name,
+                source.kind,
+                known.join(", ")
+            ));
         }
         if sources[..i].iter().any(|other| other.name == source.name) {
             told.push(format!("source {:?}: the name is taken twice", source.name));

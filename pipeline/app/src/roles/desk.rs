@@ -67,7 +67,8 @@ pub(crate) async fn serve(
     let clock = open::clock();
     let cases = open_cases(config, paths).await?;
     cases.migrate().await.map_err(failed)?;
-    let accounts = if demo { create_demo_accounts(&cases, clock.now()).await.map_err(failed)? } else { Vec::new() };
+    let accounts =
+        if demo { create_demo_accounts(&cases, clock.now()).await.map_err(failed)? } else { Vec::new() };
     let signing_key = signing_key(paths)?;
     let reader = Arc::new(StoreReader::new(Arc::clone(&store), health, config.source.clone()));
     let desk = DeskState::new(DeskParts {
@@ -75,15 +76,23 @@ pub(crate) async fn serve(
         reader: reader.clone(),
         figures: reader,
         rules: Arc::new(SyntaxCheck),
-        sealer: Some(Arc::new(Sealer::new(paths.data.join("evidence"), signing_key, Arc::clone(&store), demo)?)),
+        sealer: Some(Arc::new(Sealer::new(
+            paths.data.join("evidence"),
+            signing_key,
+            Arc::clone(&store),
+            demo,
+        )?)),
         clock: Arc::clone(&clock),
         signing_key,
         secure_cookies: config.desk.public_url.as_deref().is_some_and(|url| url.starts_with("https:")),
         demo: accounts,
     });
-    let listener = tokio::net::TcpListener::bind(config.desk.listen)
-        .await
-        .map_err(|e| Failure::configuration(format!("desk.listen {}: {e}; choose another with --listen", config.desk.listen)))?;
+    let listener = tokio::net::TcpListener::bind(config.desk.listen).await.map_err(|e| {
+        Failure::configuration(format!(
+            "desk.listen {}: {e}; choose another with --listen",
+            config.desk.listen
+        ))
+    })?;
     eprintln!("streife: {} http://{}", tr("Arbeitsplatz:", "desk:"), listener.local_addr()?);
     let ticking = tokio::spawn(tick(desk.clone(), cases, Arc::clone(&clock), stop.clone()));
     axum::serve(listener, router(desk)).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
@@ -91,7 +100,12 @@ pub(crate) async fn serve(
     Ok(Outcome::Fine)
 }
 
-async fn tick(desk: DeskState, cases: CaseStore, clock: Arc<dyn streife_domain::Clock>, stop: CancellationToken) {
+async fn tick(
+    desk: DeskState,
+    cases: CaseStore,
+    clock: Arc<dyn streife_domain::Clock>,
+    stop: CancellationToken,
+) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -15,7 +15,7 @@ pub(crate) const USER: &str = "streife";
 pub(crate) const PASSWORD_VARIABLE: &str = "STREIFE_ENGINE_PASSWORD";
 
 pub(crate) fn run(args: &EngineArgs) -> CommandResult {
-    telemetry::start_logging("info");
+    telemetry::start_logging(telemetry::DEFAULT_FILTER);
     let config = config::load(None)?;
     let parts_folder = Paths::new(&config, None).parts;
     let library = parts::pinned()?
@@ -23,9 +23,14 @@ pub(crate) fn run(args: &EngineArgs) -> CommandResult {
         .find(|part| part.name == "chdb")
         .map(|part| part.path(&parts_folder))
         .filter(|path| path.is_file())
-        .ok_or_else(|| Failure::configuration("the ClickHouse engine is not installed; run `streife setup`".to_owned()))?;
-    let password = std::env::var(PASSWORD_VARIABLE)
-        .map_err(|_| Failure::configuration(format!("set {PASSWORD_VARIABLE}: other users of this machine can reach the port")))?;
+        .ok_or_else(|| {
+            Failure::configuration("the ClickHouse engine is not installed; run `streife setup`".to_owned())
+        })?;
+    let password = std::env::var(PASSWORD_VARIABLE).map_err(|_| {
+        Failure::configuration(format!(
+            "set {PASSWORD_VARIABLE}: other users of this machine can reach the port"
+        ))
+    })?;
     if args.with_parent {
         end_with_parent();
     }

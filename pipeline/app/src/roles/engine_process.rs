@@ -24,10 +24,14 @@ pub(crate) struct EngineProcess {
 }
 
 impl EngineProcess {
-    /// Starts the engine on a free port, with a password made for this run.
-    pub(crate) async fn start(folder: &Path) -> anyhow::Result<Self> {
+    /// Starts the engine on a free port, with a password made for this run. `quiet`: it logs warnings only.
+    pub(crate) async fn start(folder: &Path, quiet: bool) -> anyhow::Result<Self> {
         let password = hex::encode(rand::random::<[u8; 16]>());
-        let mut child = Command::new(std::env::current_exe().context("finding this program")?)
+        let mut command = Command::new(std::env::current_exe().context("finding this program")?);
+        if quiet && std::env::var_os("STREIFE_LOG").is_none() {
+            command.env("STREIFE_LOG", "warn");
+        }
+        let mut child = command
             .args(["engine", "--with-parent", "--listen", "127.0.0.1:0", "--data"])
             .arg(folder)
             .env(PASSWORD_VARIABLE, &password)

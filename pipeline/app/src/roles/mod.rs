@@ -32,14 +32,17 @@ where
     F: FnOnce(Role) -> Fut,
     Fut: Future<Output = Result<Outcome, Failure>>,
 {
-    telemetry::start_logging("info");
+    telemetry::start_logging(telemetry::DEFAULT_FILTER);
     let config = config::load(config_file)?;
     let paths = Paths::new(&config, data);
     block_on(async move {
         let stop = CancellationToken::new();
         stop_on_signal(stop.clone());
         let ready = Ready::default();
-        let metrics = config.metrics.listen.map(|listen| tokio::spawn(telemetry::serve(listen, ready.clone(), stop.clone())));
+        let metrics = config
+            .metrics
+            .listen
+            .map(|listen| tokio::spawn(telemetry::serve(listen, ready.clone(), stop.clone())));
         let result = body(Role { config, paths, stop: stop.clone(), ready }).await;
         stop.cancel();
         if let Some(metrics) = metrics {
@@ -58,7 +61,9 @@ pub(crate) fn block_on<T>(body: impl Future<Output = Result<T, Failure>>) -> Res
 fn stop_on_signal(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
     tokio::spawn(async move {
-        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
             return;
         };
         for second in [false, true] {

@@ -58,8 +58,11 @@ pub(crate) async fn work(
     stop: CancellationToken,
 ) -> Result<Outcome, Failure> {
     let analyser = Arc::new(ArcSwap::from_pointee(analyser));
-    let legal: HashMap<String, LegalLabel> =
-        config.source.iter().filter_map(|source| Some((source.name.clone(), source.legal.clone()?))).collect();
+    let legal: HashMap<String, LegalLabel> = config
+        .source
+        .iter()
+        .filter_map(|source| Some((source.name.clone(), source.legal.clone()?)))
+        .collect();
     let options = ScoreOptions {
         max_batch_records: config.scoring.batch_records,
         threads: config.scoring.threads.unwrap_or_else(open::cores),
@@ -87,7 +90,9 @@ async fn watch_rules(folder: std::path::PathBuf, analyser: Arc<ArcSwap<Analyser>
             () = tokio::time::sleep(RULES_INTERVAL) => {}
         }
         let looked = folder.clone();
-        let Ok(Ok(files)) = tokio::task::spawn_blocking(move || open::rule_files(&looked)).await else { continue };
+        let Ok(Ok(files)) = tokio::task::spawn_blocking(move || open::rule_files(&looked)).await else {
+            continue;
+        };
         if files == known {
             continue;
         }

@@ -47,10 +47,18 @@ pub(crate) async fn work(
 ) -> Result<Outcome, Failure> {
     let limits = BatchLimits {
         rows: config.clickhouse.batch_rows,
-        age_micros: i64::try_from(config.clickhouse.batch_age_ms).unwrap_or(i64::MAX / 1_000).saturating_mul(1_000),
+        age_micros: i64::try_from(config.clickhouse.batch_age_ms)
+            .unwrap_or(i64::MAX / 1_000)
+            .saturating_mul(1_000),
         ..BatchLimits::default()
     };
-    let worker = StoreWorker { log, sink: Arc::clone(&store) as _, clock: open::clock(), limits, backoff: Backoff::default() };
+    let worker = StoreWorker {
+        log,
+        sink: Arc::clone(&store) as _,
+        clock: open::clock(),
+        limits,
+        backoff: Backoff::default(),
+    };
     let rolling = tokio::spawn(roll_up(store, stop.clone()));
     let result = worker.run(stop.clone()).await;
     stop.cancel();

@@ -8,8 +8,8 @@ use serde::Serialize;
 use streife_log::EventLog;
 use streife_runtime::{names, score, store as store_worker};
 use streife_sdk::{HealthBoard, SourceConfig};
-use streife_store::queries::{Summary, SummaryScope};
 use streife_store::Store;
+use streife_store::queries::{Summary, SummaryScope};
 use tokio_util::sync::CancellationToken;
 
 use super::engine_process::EngineProcess;
@@ -30,14 +30,14 @@ const RETAIN_INTERVAL: Duration = Duration::from_secs(600);
 pub(crate) fn run(args: &UpArgs, json: bool) -> CommandResult {
     let temporary = temporary_data(args)?;
     let data = args.data.clone().or_else(|| temporary.clone());
-    telemetry::start_logging(if args.once { "warn" } else { "info" });
+    telemetry::start_logging(if args.once { "warn" } else { telemetry::DEFAULT_FILTER });
     let args = args.clone();
     let result = run_role(args.config.config.clone().as_deref(), data.as_deref(), |mut role| async move {
         if let Some(listen) = args.listen {
             role.config.desk.listen = listen;
         }
         setup::ensure(&role.paths)?;
-        let site = Site::start(&role.config, &role.paths, role.stop.clone()).await?;
+        let site = Site::start(&role.config, &role.paths, args.once, role.stop.clone()).await?;
         role.ready.set();
         let outcome = if args.once {
             site.replay_once(&role.config, &replay_source(&args, &role.paths), json).await
@@ -88,14 +88,20 @@ struct Site {
 }
 
 impl Site {
-    async fn start(config: &Config, paths: &Paths, stop: CancellationToken) -> Result<Self, Failure> {
+    async fn start(
+        config: &Config,
+        paths: &Paths,
+        quiet: bool,
+        stop: CancellationToken,
+    ) -> Result<Self, Failure> {
         std::fs::create_dir_all(&paths.data)
             .map_err(|e| Failure::configuration(format!("creating {}: {e}", paths.data.display())))?;
         let (engine, store) = if config.clickhouse.url.is_some() {
             (None, open::store(config)?)
         } else {
-            let engine = EngineProcess::start(&paths.data.join("clickhouse")).await?;
-            let store = Store::connect(engine.store_config()).map_err(|e| Failure::upstream(e.to_string()))?;
+            let engine = EngineProcess::start(&paths.data.join("clickhouse"), quiet).await?;
+            let store =
+                Store::connect(engine.store_config()).map_err(|e| Failure::upstream(e.to_string()))?;
             (Some(engine), Arc::new(store))
         };
         store_role::prepare(&store, config).await?;
@@ -122,28 +128,46 @@ impl Site {
         let analyser = score_role::analyser(config, paths)?;
         let pseudonyms = open::pseudonym_key(paths)?;
         {
-            let (log, config, rules, stop) = (Arc::clone(&log), config.clone(), paths.rules.clone(), stop.clone());
-            workers.spawn(async move { score_role::work(log, analyser, pseudonyms, &config, &rules, stop).await });
+            let (log, config, rules, stop) =
+                (Arc::clone(&log), config.clone(), paths.rules.clone(), stop.clone());
+            workers.spawn(
+                async move { score_role::work(log, analyser, pseudonyms, &config, &rules, stop).await },
+            );
         }
         {
-            let (log, store, config, stop) = (Arc::clone(&log), Arc::clone(&store), config.clone(), stop.clone());
+            let (log, store, config, stop) =
+                (Arc::clone(&log), Arc::clone(&store), config.clone(), stop.clone());
             workers.spawn(async move { store_role::work(log, store, &config, stop).await });
         }
         Ok(Self { engine, log, store, stop, workers })
     }
 
     /// Replays, waits until every record has been stored, prints the summary.
-    async fn replay_once(&self, config: &Config, source: &SourceConfig, json: bool) -> Result<Outcome, Failure> {
+    async fn replay_once(
+        &self,
+        config: &Config,
+        source: &SourceConfig,
+        json: bool,
+    ) -> Result<Outcome, Failure> {
         let started = Instant::now();
-        collect::work(Arc::clone(&self.log), config, std::slice::from_ref(source), HealthBoard::default(), self.stop.clone())
-            .await?;
+        collect::work(
+            Arc::clone(&self.log),
+            config,
+            std::slice::from_ref(source),
+            HealthBoard::default(),
+            self.stop.clone(),
+        )
+        .await?;
         while !self.all_stored().await? {
             if self.stop.is_cancelled() {
-                return Err(Failure::upstream("a worker stopped before all was stored; see the messages above".to_owned()));
+                return Err(Failure::upstream(
+                    "a worker stopped before all was stored; see the messages above".to_owned(),
+                ));
             }
             tokio::time::sleep(PROGRESS_INTERVAL).await;
         }
-        let summary = self.store.summary(&SummaryScope::All).await.map_err(|e| Failure::upstream(e.to_string()))?;
+        let summary =
+            self.store.summary(&SummaryScope::All).await.map_err(|e| Failure::upstream(e.to_string()))?;
         print_summary(&summary, started.elapsed(), json)?;
         let balanced = summary.accepted
             == summary.stored + summary.dropped.values().sum::<u64>() + summary.dead.values().sum::<u64>();
@@ -174,11 +198,13 @@ impl Site {
         let health = HealthBoard::default();
         let sources = if args.live { live_sources(config)? } else { vec![replay_source(args, paths)] };
         let collecting = {
-            let (log, config, health, stop) = (Arc::clone(&self.log), config.clone(), health.clone(), self.stop.clone());
+            let (log, config, health, stop) =
+                (Arc::clone(&self.log), config.clone(), health.clone(), self.stop.clone());
             tokio::spawn(async move { collect::work(log, &config, &sources, health, stop).await })
         };
         let demo = !args.live && config.source.is_empty();
-        let desk = super::desk::serve(Arc::clone(&self.store), config, paths, health, demo, self.stop.clone()).await;
+        let desk =
+            super::desk::serve(Arc::clone(&self.store), config, paths, health, demo, self.stop.clone()).await;
         self.stop.cancel();
         collecting.await??;
         desk
@@ -263,6 +289,7 @@ fn cpu_seconds(stat: &Path) -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
     let text = std::fs::read_to_string(stat).unwrap_or_default();
     let after_name = text.rsplit(") ").next().unwrap_or_default();
-    let ticks: f64 = after_name.split(' ').skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    let ticks: f64 =
+        after_name.split(' ').skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
     ticks / TICKS_PER_SECOND
 }

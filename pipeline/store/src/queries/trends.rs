@@ -75,7 +75,8 @@ impl Store {
              FROM flagged AS f WHERE f.observed_at >= fromUnixTimestamp64Micro({{since:Int64}}, 'UTC') \
              GROUP BY campaign HAVING posts > 1 ORDER BY posts DESC, campaign LIMIT {MAX_CAMPAIGNS}"
         );
-        let rows: Vec<CampaignRow> = self.client().query(&sql).param("since", micros(since)).fetch_all().await?;
+        let rows: Vec<CampaignRow> =
+            self.client().query(&sql).param("since", micros(since)).fetch_all().await?;
         rows.into_iter()
             .map(|row| {
                 Ok(Campaign {
