@@ -21,14 +21,17 @@ static URL: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?i)\b(?:https?://|www
 
 /// What a text names beside its words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Fields {
-    pub(crate) tags: Vec<String>,
-    pub(crate) urls: Vec<String>,
-    pub(crate) mentions: Vec<String>,
+pub struct Fields {
+    /// Hashtags without `#`.
+    pub tags: Vec<String>,
+    /// Addresses.
+    pub urls: Vec<String>,
+    /// Accounts, without `@`.
+    pub mentions: Vec<String>,
 }
 
 /// Joins what the source stated with what the text says; without doubles, stated ones first.
-pub(crate) fn fields(text: &str, stated_tags: &[String], stated_links: &[String]) -> Fields {
+pub fn fields(text: &str, stated_tags: &[String], stated_links: &[String]) -> Fields {
     let mut fields = Fields::default();
     for tag in stated_tags {
         add(&mut fields.tags, tag.trim_start_matches('#'));

@@ -25,6 +25,7 @@ mod workers;
 pub use analyse::{Analyser, Analysis, Encode, Passage};
 pub use decide::decide;
 pub use decode::{Incoming, MAX_TEXT_BYTES, decode};
+pub use fields::{Fields, fields};
 pub use retry::{Backoff, Stopped};
 pub use score_batch::{BatchOutput, ScoreContext, ScoreState, score_batch};
 pub use seen::SeenWindow;

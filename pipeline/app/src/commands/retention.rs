@@ -8,6 +8,7 @@ use streife_store::Erasure;
 use crate::cli::{RetentionCommand, RoleArgs};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::open;
+use crate::roles::engine_process::with_store;
 use crate::roles::{Role, desk, run_role};
 use crate::say::{self, tr};
 
@@ -75,8 +76,10 @@ async fn erase_due(role: &Role, due: &[PostId], json: bool) -> CommandResult {
 }
 
 async fn report(role: &Role, due: &[PostId], json: bool) -> CommandResult {
-    let store = open::store(&role.config)?;
-    let state = store.system_state().await.map_err(|e| Failure::upstream(e.to_string()))?;
+    let state = with_store(role, |store| async move {
+        store.system_state().await.map_err(|e| Failure::upstream(e.to_string()))
+    })
+    .await?;
     let retention = &role.config.retention;
     if json {
         say::json(

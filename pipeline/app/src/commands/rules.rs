@@ -1,22 +1,25 @@
 //! `streife rules`: check, test, explain, backtest, stats.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
 use streife_domain::Timestamp;
-use streife_rules::{PostView, Problem, RuleSet, Scratch, Tongue, run_tests};
+use streife_rules::{Backtest, HistoryColumns, PostView, Problem, RuleSet, Scratch, Tongue, history_prefilter, run_tests};
+use streife_runtime::{Fields, fields};
 use streife_store::queries::{Prefilter, RecentPost};
 
 use crate::cli::{RoleArgs, RulesCommand, RulesDir};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::paths::Paths;
+use crate::roles::engine_process::with_store;
 use crate::roles::run_role;
 use crate::say::{self, tr};
 use crate::{config, open};
 
+/// Seed of the sample that a backtest draws, so that a repetition draws the same.
+const BACKTEST_SEED: u64 = 1;
 /// Days of `rules stats`.
 const STATS_DAYS: i64 = 14;
 
@@ -148,34 +151,37 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
     };
     let rule = rule.to_owned();
     run_role(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
-        let store = open::store(&running.config)?;
         let started = Instant::now();
         let since = open::clock().now().plus_secs(-i64::from(days) * 86_400);
-        let mut per_day: BTreeMap<String, u64> = BTreeMap::new();
-        let mut scratch = Scratch::default();
-        let mut hits = 0u64;
-        let posts = store
-            .recent_posts(since, &Prefilter::default(), &mut |row| {
-                if set.matches(position, &row_view(&row), &mut scratch) {
-                    hits += 1;
-                    *per_day.entry(open::day(row.post.observed_at)).or_default() += 1;
-                }
-                true
-            })
-            .await
-            .map_err(|e| Failure::upstream(e.to_string()))?;
+        let columns = HistoryColumns {
+            language: Some("language"),
+            platform: Some("platform"),
+            source: Some("source"),
+            folded: None,
+            text_only: true,
+        };
+        let prefilter = Prefilter { sql: history_prefilter(&set, position, &columns), parameters: Vec::new() };
+        let (report, posts) = with_store(&running, |store| async move {
+            let failed = |e: streife_store::StoreError| Failure::upstream(e.to_string());
+            let posts = store.recent_count(since).await.map_err(failed)?;
+            let mut backtest = Backtest::new(&set, &rule, BACKTEST_SEED).ok_or_else(|| Failure::usage(format!("no rule {rule:?}")))?;
+            store
+                .recent_posts(since, &prefilter, &mut |row| {
+                    backtest.feed(&row.post.post_id.to_string(), &open::day(row.post.observed_at), &row_view(&row, &fields(&row.post.text, &row.post.tags, &row.post.links)));
+                    true
+                })
+                .await
+                .map_err(failed)?;
+            Ok((backtest.report(), posts))
+        })
+        .await?;
         let seconds = started.elapsed().as_secs_f64();
         if json {
-            say::json(
-                &json!({"rule": rule, "posts": posts, "hits": hits, "candidates": posts, "seconds": seconds, "per_day": per_day}),
-            )?;
+            say::json(&json!({"rule": report.rule, "posts": posts, "hits": report.hits, "candidates": report.candidates,
+                "seconds": seconds, "per_day": report.per_day}))?;
         } else {
-            say::line(&format!(
-                "{rule}: {hits} {} {posts} {}, {seconds:.2} s",
-                tr("Treffer in", "hits in"),
-                tr("Beiträgen", "posts")
-            ));
-            for (day, count) in &per_day {
+            say::line(&format!("{}: {} {} {posts} {}, {seconds:.2} s", report.rule, report.hits, tr("Treffer in", "hits in"), tr("Beiträgen", "posts")));
+            for (day, count) in &report.per_day {
                 say::line(&format!("  {day}  {count}"));
             }
         }
@@ -184,11 +190,12 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
 }
 
 /// A stored post as rules saw it on the stream.
-fn row_view(row: &RecentPost) -> PostView<'_> {
+fn row_view<'a>(row: &'a RecentPost, fields: &'a Fields) -> PostView<'a> {
     PostView {
         text: &row.post.text,
-        tags: &row.post.tags,
-        urls: &row.post.links,
+        tags: &fields.tags,
+        urls: &fields.urls,
+        mentions: &fields.mentions,
         language: &row.language.code,
         platform: &row.post.platform,
         source: &row.post.source,
@@ -201,9 +208,12 @@ fn row_view(row: &RecentPost) -> PostView<'_> {
 
 fn stats(role: &RoleArgs, json: bool) -> CommandResult {
     run_role(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
-        let store = open::store(&running.config)?;
         let since: Timestamp = open::clock().now().plus_secs(-STATS_DAYS * 86_400);
-        for hit in store.rule_hits(None, since).await.map_err(|e| Failure::upstream(e.to_string()))? {
+        let hits = with_store(&running, |store| async move {
+            store.rule_hits(None, since).await.map_err(|e| Failure::upstream(e.to_string()))
+        })
+        .await?;
+        for hit in hits {
             let day = open::day(Timestamp::from_secs(i64::from(hit.day) * 86_400));
             if json {
                 say::json(&json!({"rule": hit.rule, "day": day, "hits": hit.posts}))?;

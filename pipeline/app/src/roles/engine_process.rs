@@ -1,15 +1,20 @@
 //! The embedded engine as a child process of `up`.
 
+use std::future::Future;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use streife_store::StoreConfig;
+use streife_store::{Store, StoreConfig};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use super::Role;
 use super::engine::{PASSWORD_VARIABLE, USER};
+use crate::failure::Failure;
+use crate::open;
 
 /// Opening a large database takes seconds; longer than this is a fault.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -67,4 +72,21 @@ impl EngineProcess {
             let _ = self.child.kill().await;
         }
     }
+}
+
+/// Runs `body` with the configured ClickHouse, or with the embedded one of the data folder, started for it and stopped after.
+pub(crate) async fn with_store<T, F, Fut>(role: &Role, body: F) -> Result<T, Failure>
+where
+    F: FnOnce(Arc<Store>) -> Fut,
+    Fut: Future<Output = Result<T, Failure>>,
+{
+    if role.config.clickhouse.url.is_some() {
+        return body(open::store(&role.config)?).await;
+    }
+    let engine = EngineProcess::start(&role.paths.data.join("clickhouse"), true).await?;
+    let store = Store::connect(engine.store_config()).map_err(|e| Failure::upstream(e.to_string()))?;
+    super::store::prepare(&store, &role.config).await?;
+    let result = body(Arc::new(store)).await;
+    engine.stop().await;
+    result
 }

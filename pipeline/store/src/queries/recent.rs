@@ -37,6 +37,15 @@ pub struct Prefilter {
 }
 
 impl Store {
+    /// How many different recent posts were observed at or after `since`.
+    ///
+    /// # Errors
+    /// What ClickHouse says.
+    pub async fn recent_count(&self, since: Timestamp) -> Result<u64, StoreError> {
+        let sql = "SELECT uniqExact(post_id) FROM recent_posts WHERE observed_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')";
+        Ok(self.client().query(sql).param("since", micros(since)).fetch_one().await?)
+    }
+
     /// Reads the recent posts observed at or after `since` and passing `prefilter`, in the order of observed hours,
     /// with constant memory; returns how many. `visit` may stop early by returning false.
     ///
