@@ -258,7 +258,7 @@ fn print_summary(summary: &Summary, elapsed: Duration, json: bool) -> Result<(),
             stored: summary.stored,
             dropped: &summary.dropped,
             dead,
-            flagged: summary.flagged,
+            flagged: summary.flagged_posts,
             seconds,
             cpu_seconds: cpu_seconds(Path::new("/proc/self/stat")),
         })?;
@@ -275,7 +275,7 @@ fn print_summary(summary: &Summary, elapsed: Duration, json: bool) -> Result<(),
         tr("verworfen", "dropped"),
         dead,
         tr("unlesbar", "dead"),
-        summary.flagged,
+        summary.flagged_posts,
         tr("gemeldet", "flagged"),
     ));
     for (reason, count) in summary.dropped.iter().chain(&summary.dead) {
