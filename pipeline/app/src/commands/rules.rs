@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use serde_json::json;
 use streife_domain::Timestamp;
-use streife_rules::{Backtest, HistoryColumns, PostView, Problem, RuleSet, Scratch, Tongue, history_prefilter, run_tests};
+use streife_rules::{
+    Backtest, HistoryColumns, PostView, Problem, RuleSet, Scratch, Tongue, history_prefilter, run_tests,
+};
 use streife_runtime::{Fields, fields};
 use streife_store::queries::{Prefilter, RecentPost};
 
@@ -160,14 +162,20 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
             folded: None,
             text_only: true,
         };
-        let prefilter = Prefilter { sql: history_prefilter(&set, position, &columns), parameters: Vec::new() };
+        let prefilter =
+            Prefilter { sql: history_prefilter(&set, position, &columns), parameters: Vec::new() };
         let (report, posts) = with_store(&running, |store| async move {
             let failed = |e: streife_store::StoreError| Failure::upstream(e.to_string());
             let posts = store.recent_count(since).await.map_err(failed)?;
-            let mut backtest = Backtest::new(&set, &rule, BACKTEST_SEED).ok_or_else(|| Failure::usage(format!("no rule {rule:?}")))?;
+            let mut backtest = Backtest::new(&set, &rule, BACKTEST_SEED)
+                .ok_or_else(|| Failure::usage(format!("no rule {rule:?}")))?;
             store
                 .recent_posts(since, &prefilter, &mut |row| {
-                    backtest.feed(&row.post.post_id.to_string(), &open::day(row.post.observed_at), &row_view(&row, &fields(&row.post.text, &row.post.tags, &row.post.links)));
+                    backtest.feed(
+                        &row.post.post_id.to_string(),
+                        &open::day(row.post.observed_at),
+                        &row_view(&row, &fields(&row.post.text, &row.post.tags, &row.post.links)),
+                    );
                     true
                 })
                 .await
@@ -177,10 +185,18 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
         .await?;
         let seconds = started.elapsed().as_secs_f64();
         if json {
-            say::json(&json!({"rule": report.rule, "posts": posts, "hits": report.hits, "candidates": report.candidates,
-                "seconds": seconds, "per_day": report.per_day}))?;
+            say::json(
+                &json!({"rule": report.rule, "posts": posts, "hits": report.hits, "candidates": report.candidates,
+                "seconds": seconds, "per_day": report.per_day}),
+            )?;
         } else {
-            say::line(&format!("{}: {} {} {posts} {}, {seconds:.2} s", report.rule, report.hits, tr("Treffer in", "hits in"), tr("Beiträgen", "posts")));
+            say::line(&format!(
+                "{}: {} {} {posts} {}, {seconds:.2} s",
+                report.rule,
+                report.hits,
+                tr("Treffer in", "hits in"),
+                tr("Beiträgen", "posts")
+            ));
             for (day, count) in &report.per_day {
                 say::line(&format!("  {day}  {count}"));
             }
