@@ -1,6 +1,6 @@
 //! Platforms whose terms need an agreement: Reddit, X, TikTok, VK.
 //!
-//! The adapters follow the documented interfaces and are contract-tested. None starts unless `legal_gate` names the
+//! The adapters follow the documented interfaces; no server of any kind has answered them yet. None starts unless `legal_gate` names the
 //! agreement; until then the source is shown as not licensed. Recorded answers are read at any time.
 
 pub mod reddit;
