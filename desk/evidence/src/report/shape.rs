@@ -182,8 +182,10 @@ impl Shaper<'_> {
             let end = at + c.len_utf8();
             let font = self.fonts.for_char(self.style, c).unwrap_or(0);
             match parts.last_mut() {
-                // Marks and joiners stay with the font of what they stand on.
-                Some((last, part)) if *last == font || is_attached(c) => part.end = end,
+                // Marks and joiners stay with the font of what they stand on, where it has them.
+                Some((last, part)) if *last == font || (is_attached(c) && self.draws(*last, c)) => {
+                    part.end = end
+                }
                 _ => parts.push((font, at..end)),
             }
         }
@@ -194,6 +196,12 @@ impl Shaper<'_> {
             .into_iter()
             .filter_map(|(font, part)| self.shape_part(font, text, part, range.start, rtl))
             .collect()
+    }
+
+    /// Has the font a glyph for `c`, or is `c` a joiner or selector that shaping takes out?
+    fn draws(&self, font: FontIndex, c: char) -> bool {
+        matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+            || self.fonts.get(font).is_some_and(|font| font.face.glyph_index(c).is_some())
     }
 
     fn shape_part(

@@ -57,6 +57,11 @@ fn lines_stay_within_their_width_and_lose_nothing() {
     }
 }
 
+#[test]
+fn a_mark_that_the_letters_font_lacks_is_drawn_from_another() {
+    drawn(&|input| input.items[0].post.text = "b\u{20e3} und 5\u{20e3}".to_owned());
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config::with_cases(24))]
     #[test]
