@@ -184,7 +184,7 @@ impl Shaper<'_> {
             match parts.last_mut() {
                 // Marks and joiners stay with the font of what they stand on, where it has them.
                 Some((last, part)) if *last == font || (is_attached(c) && self.draws(*last, c)) => {
-                    part.end = end
+                    part.end = end;
                 }
                 _ => parts.push((font, at..end)),
             }
