@@ -75,6 +75,8 @@ pub(crate) enum Command {
     },
     /// Check disk, clock, broker, database, models; one line each with a fix.
     Doctor(ConfigArg),
+    /// The benchmarks, each figure beside its peer's.
+    Bench(BenchArgs),
     /// Bring ClickHouse and the case database to this version.
     Migrate(RoleArgs),
     /// Check a configuration; all errors at once.
@@ -84,6 +86,15 @@ pub(crate) enum Command {
         /// bash, zsh, fish ...
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BenchArgs {
+    /// Which benchmark (default: all of them, one after the other).
+    pub(crate) name: Option<String>,
+    /// Multiplies the amount of work, for steadier figures on a busy machine.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) scale: u32,
 }
 
 #[derive(Debug, Clone, Default, Args)]

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod config;
+mod cost;
 mod desk;
 mod failure;
 mod kinds;
@@ -59,6 +60,7 @@ fn run(cli: Cli) -> CommandResult {
         Command::Verify { package } => commands::referral::verify(&package, json),
         Command::Audit(command) => commands::audit::run(command, json),
         Command::Retention(command) => commands::retention::run(command, json),
+        Command::Bench(args) => commands::bench::run(&args, json),
         Command::Setup { from } => commands::setup::run(from.as_deref(), json),
         Command::Doctor(args) => commands::doctor::run(&args, json),
         Command::Migrate(args) => commands::migrate::run(&args, json),

@@ -1,6 +1,7 @@
 //! The commands that are no roles.
 
 pub(crate) mod audit;
+pub(crate) mod bench;
 pub(crate) mod check_config;
 pub(crate) mod dead;
 pub(crate) mod doctor;

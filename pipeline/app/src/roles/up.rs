@@ -260,7 +260,7 @@ fn print_summary(summary: &Summary, elapsed: Duration, json: bool) -> Result<(),
             dead,
             flagged: summary.flagged_posts,
             seconds,
-            cpu_seconds: cpu_seconds(Path::new("/proc/self/stat")),
+            cpu_seconds: crate::cost::cpu_seconds(),
         })?;
         return Ok(());
     }
@@ -282,14 +282,4 @@ fn print_summary(summary: &Summary, elapsed: Duration, json: bool) -> Result<(),
         say::line(&format!("  {reason}: {count}"));
     }
     Ok(())
-}
-
-/// User and system time of this process from `/proc/self/stat` (fields 14 and 15, in ticks of 10 ms on Linux).
-fn cpu_seconds(stat: &Path) -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let text = std::fs::read_to_string(stat).unwrap_or_default();
-    let after_name = text.rsplit(") ").next().unwrap_or_default();
-    let ticks: f64 =
-        after_name.split(' ').skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-    ticks / TICKS_PER_SECOND
 }

@@ -1,0 +1,52 @@
+//! What a piece of work cost: CPU and wall seconds of this process, resident memory; and what machine it was.
+
+use std::fs;
+use std::time::Instant;
+
+/// CPU and wall seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    /// Of all threads of this process, user and system.
+    pub(crate) cpu_seconds: f64,
+    pub(crate) wall_seconds: f64,
+}
+
+impl Cost {
+    /// Pieces of work per CPU second.
+    pub(crate) fn per_cpu_second(&self, count: usize) -> f64 {
+        count as f64 / self.cpu_seconds.max(f64::EPSILON)
+    }
+}
+
+/// Runs `work` and measures it.
+pub(crate) fn measure<T>(work: impl FnOnce() -> T) -> (T, Cost) {
+    let (cpu, wall) = (cpu_seconds(), Instant::now());
+    let result = work();
+    let cost = Cost { cpu_seconds: cpu_seconds() - cpu, wall_seconds: wall.elapsed().as_secs_f64() };
+    (result, cost)
+}
+
+/// CPU seconds of this process so far, all threads, user and system (`CLOCK_PROCESS_CPUTIME_ID`).
+pub(crate) fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// Resident memory of this process in megabytes (`VmRSS` of `/proc/self/status`), 0 where it cannot be told.
+pub(crate) fn resident_megabytes() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}
+
+/// Processor, cores and load, for the head of a report.
+pub(crate) fn machine() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map_or("unknown processor", |rest| rest.trim_start_matches(['\t', ' ', ':']));
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split_whitespace().next().unwrap_or("?");
+    format!("{model}, {} cores, load {load}, version {}", crate::open::cores(), env!("CARGO_PKG_VERSION"))
+}
