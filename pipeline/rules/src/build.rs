@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use streife_text::FoldLevel;
 
 use crate::compile::plan::{ListPlan, Step};
-use crate::compile::{IndexBuilder, Lowering, base_level, cover};
+use crate::compile::{Index, IndexBuilder, Lowering, base_level, cover};
 use crate::date::Day;
 use crate::problem::{Finding, Problem, Severity, Wording};
 use crate::set::{Compiled, RulePlan, RuleSet, SourceFile, SuppressionPlan, version_of};
@@ -247,15 +247,35 @@ fn warn_missing_values(file: &File<'_>, name: &str, expression: &Expression, pro
     });
 }
 
-fn index(rules: &[Rule], plans: &[RulePlan], lists: &[ListPlan]) -> crate::compile::Index {
+fn index(rules: &[Rule], plans: &[RulePlan], lists: &[ListPlan]) -> Index {
     let mut builder = IndexBuilder::default();
     for (at, (rule, plan)) in rules.iter().zip(plans).enumerate() {
-        if !matches!(rule.state, State::Live | State::Shadow) {
-            continue;
-        }
-        for leaf in cover(&plan.when, lists).map_or(Vec::new(), |(_, leaves)| leaves) {
-            builder.add(leaf, at as u32, lists);
+        if matches!(rule.state, State::Live | State::Shadow) {
+            add_witness(&mut builder, at, plan, lists);
         }
     }
     builder.build()
+}
+
+fn add_witness(builder: &mut IndexBuilder, at: usize, plan: &RulePlan, lists: &[ListPlan]) {
+    for leaf in cover(&plan.when, lists).map_or(Vec::new(), |(_, leaves)| leaves) {
+        builder.add(leaf, at as u32, lists);
+    }
+}
+
+/// A set of bare expressions without envelopes, all of them on; one that has no witness never matches.
+pub(crate) fn engine_of(whens: Vec<Step>) -> RuleSet {
+    let plan = |when| RulePlan {
+        when,
+        unless: None,
+        window: None,
+        base: base_level(FoldLevel::None),
+        trees: OnceLock::new(),
+    };
+    let plans: Vec<RulePlan> = whens.into_iter().map(plan).collect();
+    let mut builder = IndexBuilder::default();
+    for (at, plan) in plans.iter().enumerate() {
+        add_witness(&mut builder, at, plan, &[]);
+    }
+    RuleSet { index: builder.build(), plans, ..RuleSet::empty() }
 }

@@ -8,6 +8,7 @@
 //! No IO, no clock, no threads: files, time and posts are passed in.
 
 mod backtest;
+pub mod baseline;
 mod build;
 mod compile;
 mod date;

@@ -58,6 +58,13 @@ pub struct Evaluation {
 #[derive(Debug, Default)]
 pub struct Scratch {
     units: Vec<Unit>,
+    marks: Marks,
+}
+
+/// Which rules are candidates for the post at hand.
+#[derive(Debug, Default)]
+struct Marks {
+    /// Number of the post for which a rule was last a candidate.
     stamps: Vec<u32>,
     stamp: u32,
     candidates: Vec<u32>,
@@ -137,28 +144,11 @@ impl RuleSet {
     /// Which rules a post hits. The same post gives the same result, whatever was evaluated before.
     pub fn evaluate(&self, post: &PostView<'_>, scratch: &mut Scratch) -> Evaluation {
         let mut evaluation = Evaluation::default();
-        let Scratch { units, stamps, stamp, candidates } = scratch;
-        if stamps.len() < self.rules.len() {
-            stamps.resize(self.rules.len(), 0);
-        }
-        *stamp = stamp.wrapping_add(1);
-        if *stamp == 0 {
-            stamps.fill(0);
-            *stamp = 1;
-        }
-        candidates.clear();
+        let Scratch { units, marks } = scratch;
         let mut run = Run::new(post, &self.lists, units);
-        self.index.candidates(&mut run, &mut |rule| {
-            if let Some(seen) = stamps.get_mut(rule as usize)
-                && *seen != *stamp
-            {
-                *seen = *stamp;
-                candidates.push(rule);
-            }
-        });
-        candidates.sort_unstable();
+        let candidates = self.candidates(&mut run, marks);
         evaluation.candidates = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
-        for rule in candidates.iter() {
+        for rule in candidates {
             let Some((rule_at, plan)) = self.plans.get(*rule as usize).map(|plan| (*rule as usize, plan))
             else {
                 continue;
@@ -170,6 +160,43 @@ impl RuleSet {
             }
         }
         evaluation
+    }
+
+    /// The positions of the live and shadow rules that a post matches, in order, windows and suppressions left
+    /// aside, into `matched` (emptied first). The quick way where nobody asks why.
+    pub fn matching(&self, post: &PostView<'_>, scratch: &mut Scratch, matched: &mut Vec<u32>) {
+        let Scratch { units, marks } = scratch;
+        let mut run = Run::new(post, &self.lists, units);
+        matched.clear();
+        let candidates = self.candidates(&mut run, marks).iter().copied();
+        matched.extend(
+            candidates
+                .filter(|at| self.plans.get(*at as usize).is_some_and(|plan| holds(&mut run, plan).now)),
+        );
+    }
+
+    /// The rules that may match, each once, in order.
+    fn candidates<'m>(&self, run: &mut Run<'_, '_>, marks: &'m mut Marks) -> &'m [u32] {
+        let Marks { stamps, stamp, candidates } = marks;
+        if stamps.len() < self.plans.len() {
+            stamps.resize(self.plans.len(), 0);
+        }
+        *stamp = stamp.wrapping_add(1);
+        if *stamp == 0 {
+            stamps.fill(0);
+            *stamp = 1;
+        }
+        candidates.clear();
+        self.index.candidates(run, &mut |rule| {
+            if let Some(seen) = stamps.get_mut(rule as usize)
+                && *seen != *stamp
+            {
+                *seen = *stamp;
+                candidates.push(rule);
+            }
+        });
+        candidates.sort_unstable();
+        candidates
     }
 
     fn file(&self, at: usize, plan: &RulePlan, run: &mut Run<'_, '_>, evaluation: &mut Evaluation) {
