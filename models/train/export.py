@@ -1,0 +1,70 @@
+"""A trained encoder as the product runs it.
+
+    python train/export.py --data DATA --base SRC --model OUT/model.npz --out models/encoder
+
+Writes model-int8.onnx and tokenizer.json and their lines of the manifest (size, SHA-256).
+Calibration (calibrate.py) must follow: thresholds belong to one model.
+"""
+import argparse
+import hashlib
+import json
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+import base
+import examples
+import graph
+import vocabulary
+
+FILES = ("model-int8.onnx", "tokenizer.json")
+
+
+def trained(model_file, base_folder):
+    """-> (state with the base's vocabulary, head weight, head bias)"""
+    state = base.from_four_bits(str(Path(base_folder) / "e5-small-q4.bin"))
+    words = state[base.WORDS]
+    stored = dict(np.load(model_file))
+    weight, bias = stored.pop("head.weight"), stored.pop("head.bias")
+    return stored | {base.WORDS: words}, weight, bias
+
+
+def write_hashes(folder):
+    """Size and hash of each file in the manifest, where the manifest names it."""
+    manifest = folder / "manifest.toml"
+    if not manifest.is_file():
+        return
+    text = manifest.read_text(encoding="utf8")
+    for name in FILES:
+        content = (folder / name).read_bytes()
+        lines = f'name = "{name}"\nsha256 = "{hashlib.sha256(content).hexdigest()}"\nbytes = {len(content)}\n'
+        text = re.sub(rf'name = "{re.escape(name)}"\nsha256 = "\w+"\nbytes = \d+\n', lines, text)
+    manifest.write_text(text, encoding="utf8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("data", "base", "model", "out"):
+        parser.add_argument(f"--{name}", required=True)
+    arguments = parser.parse_args()
+    out = Path(arguments.out)
+    out.mkdir(parents=True, exist_ok=True)
+    state, weight, bias = trained(arguments.model, arguments.base)
+    tokenizer, kept = vocabulary.trimmed(str(Path(arguments.base) / "tokenizer.json"), arguments.data)
+    model = graph.build(state, weight, bias, examples.HEADS, kept)
+    with tempfile.TemporaryDirectory() as folder:
+        exact = str(Path(folder) / "exact.onnx")
+        onnx.save(model, exact)
+        quantize_dynamic(exact, out / FILES[0], weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"])
+    (out / FILES[1]).write_text(json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")), encoding="utf8")
+    write_hashes(out)
+    for name in FILES:
+        print(name, (out / name).stat().st_size, "bytes")
+
+
+if __name__ == "__main__":
+    main()

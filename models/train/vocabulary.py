@@ -1,0 +1,57 @@
+"""The trimmed vocabulary: pieces that European and Arabic-script texts use, taken from the full tokenizer of the base.
+
+Kept are the special pieces, all single letters, every piece that occurs in the research data, then pieces in the order of the
+original training corpus until SIZE is reached; pieces of other scripts never. On top come ARABIC more of the Arabic script,
+which the research data cover worst.
+"""
+import json
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+import data
+
+SIZE, ARABIC = 64_000, 4_000
+SPECIAL, MASK, BLANK = 4, "<mask>", "\u2581"
+SCRIPTS = ("LATIN", "CYRILLIC", "ARABIC", "GREEK", "HEBREW")
+
+
+def _scripts(piece):
+    return {unicodedata.name(c, "?").split(" ")[0] for c in piece if unicodedata.category(c)[0] == "L"}
+
+
+def occurrences(tokenizer_file, root, size):
+    """How often each piece occurs in the research data: labelled posts of all languages, and plain sentences of 76 varieties."""
+    tokenizer = Tokenizer.from_file(tokenizer_file)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    texts = [row.text for row in data.labelled(root)]
+    with open(Path(root) / "lid_ntrex" / "train.tsv", encoding="utf8") as lines:
+        texts += [data.clean(line.rstrip("\n").split("\t")[-1]) for line in lines]
+    counts = np.zeros(size, np.int64)
+    for at in range(0, len(texts), 2_000):
+        for encoding in tokenizer.encode_batch(texts[at : at + 2_000]):
+            np.add.at(counts, encoding.ids, 1)
+    return counts
+
+
+def trimmed(tokenizer_file, root):
+    """-> (tokenizer.json as a dictionary, old ids of the kept pieces in the order of their new ids)"""
+    tokenizer = json.loads(Path(tokenizer_file).read_text(encoding="utf8"))
+    pieces = [piece for piece, _ in tokenizer["model"]["vocab"]]
+    counts = occurrences(tokenizer_file, root, len(pieces) + 64)
+    mask = pieces.index(MASK)
+    fits = [i for i in range(SPECIAL, len(pieces)) if i != mask and _scripts(pieces[i].replace(BLANK, "")) <= set(SCRIPTS)]
+    single = {i for i in fits if len(pieces[i].replace(BLANK, "")) <= 1}
+    fits.sort(key=lambda i: (-(counts[i] + 1_000 * (i in single)), i))
+    kept = fits[: SIZE - SPECIAL - 1]
+    more = [i for i in sorted(fits[SIZE - SPECIAL - 1 :]) if "ARABIC" in _scripts(pieces[i])][:ARABIC]
+    ids = list(range(SPECIAL)) + sorted(kept + more) + [mask]
+    renamed = {old: new for new, old in enumerate(ids)}
+    tokenizer["model"]["vocab"] = [tokenizer["model"]["vocab"][i] for i in ids]
+    for token in tokenizer["added_tokens"]:
+        token["id"] = renamed[token["id"]]
+    print(f"{len(ids)} pieces cover {counts[ids].sum() / counts.sum():.5f} of the running pieces")
+    return tokenizer, np.array(ids)
