@@ -2,7 +2,7 @@
 
 use crate::offence::Catalogue;
 use crate::workflow::{
-    Case, CaseEvent, CaseState as S, DISMISSED_GRACE_SECS, Disposal, EMERGENCY_APPROVAL_SECS, Emergency,
+    BULK_UNDO_SECS, Case, CaseEvent, CaseState as S, DISMISSED_GRACE_SECS, Disposal, EMERGENCY_APPROVAL_SECS, Emergency,
     LEASE_SECS, Move, Opinion, REVIEW_SECS, UNDO_SECS, missing_for_draft,
 };
 
@@ -67,6 +67,15 @@ pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Edge {
         Move::Suspect { norms } => suspect(case, event, actor, norms)?,
         Move::SecondOpinion { opinion } => second_opinion(case, actor, opinion)?,
         Move::Adjudicate { opinion } => adjudicate(case, actor, opinion)?,
+        Move::Bulk { decision, .. } => {
+            if !matches!(**decision, Move::Dismiss { .. } | Move::Suspect { .. }) {
+                return Err("only a dismissal or a suspicion is decided for many at once".to_owned());
+            }
+            apply(case, &CaseEvent { what: (**decision).clone(), ..event.clone() }, actor)?;
+            if let Some((_, until)) = &mut case.undo {
+                *until = event.at.plus_secs(BULK_UNDO_SECS);
+            }
+        }
         Move::Undo => take_back(case, event, actor, undo)?,
         Move::Danger { note } => {
             said(note)?;
@@ -426,7 +435,7 @@ fn take_back(
         return Err(format!("only {by} can take it back"));
     }
     if event.at > until {
-        return Err(format!("the {UNDO_SECS} seconds for taking it back are over"));
+        return Err("the time for taking it back is over".to_owned());
     }
     case.undo = None;
     case.first = None;

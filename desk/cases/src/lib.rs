@@ -3,6 +3,7 @@
 //! * [`workflow`]: states, moves, `step`; what may never happen is refused there.
 //! * [`role`]: who may do what, and which roles nobody may hold together.
 //! * [`offence`], [`legal`]: the offence catalogue as data, and the form a case officer fills in.
+//! * [`rulebook`]: rules, lists and suppressions written at the desk, and who may switch them live.
 //! * [`ledger`], [`merkle`], [`canonical`]: audit and custody, hash-chained, with signed checkpoints.
 //! * [`store`]: SQLite or PostgreSQL; events are the truth, rows follow in the same transaction.
 //!
@@ -16,5 +17,6 @@ pub mod merkle;
 pub mod offence;
 pub mod password;
 pub mod role;
+pub mod rulebook;
 pub mod store;
 pub mod workflow;

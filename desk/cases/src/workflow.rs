@@ -17,6 +17,8 @@ use crate::role::{Action, Role, may};
 pub const LEASE_SECS: i64 = 15 * 60;
 /// How long a decision can be taken back by who made it.
 pub const UNDO_SECS: i64 = 10;
+/// How long a decision over a whole campaign can be taken back: long enough to look through what it hit.
+pub const BULK_UNDO_SECS: i64 = 10 * 60;
 /// How long a dismissed item is kept before it is erased.
 pub const DISMISSED_GRACE_SECS: i64 = 14 * 86_400;
 /// By when an emergency notice must have been approved.
@@ -351,7 +353,14 @@ pub enum Move {
         /// Norm ids of the catalogue.
         norms: Vec<String>,
     },
-    /// Take the decision back within [`UNDO_SECS`].
+    /// One of many equal decisions over a campaign; each item gets its own event and ledger entries.
+    Bulk {
+        /// Names the decision over all of them.
+        batch: String,
+        /// What is decided: dismissal or suspicion.
+        decision: Box<Move>,
+    },
+    /// Take the decision back within [`UNDO_SECS`] ([`BULK_UNDO_SECS`] for one of many).
     Undo,
     /// Begin to capture evidence.
     StartCapture,
@@ -463,6 +472,7 @@ impl Move {
             Self::EmergencyNotice { .. } => "emergency_notice",
             Self::ApproveEmergency => "approve_emergency",
             Self::Suspect { .. } => "suspect",
+            Self::Bulk { .. } => "bulk",
             Self::Undo => "undo",
             Self::StartCapture => "start_capture",
             Self::CaptureFailed { .. } => "capture_failed",
@@ -502,6 +512,7 @@ impl Move {
             | Self::SecondOpinion { .. }
             | Self::Danger { .. }
             | Self::Suspect { .. }
+            | Self::Bulk { .. }
             | Self::Undo => Some(Action::Decide),
             Self::EmergencyNotice { .. } => Some(Action::Emergency),
             Self::StartCapture | Self::CaptureFailed { .. } | Self::SealEvidence { .. } => Some(Action::Seal),
@@ -680,10 +691,14 @@ pub fn step(case: &Case, event: &CaseEvent) -> Result<(Case, Effects), Refused> 
             return refuse("only the machine itself does this");
         }
         Some(action) if !may(event.actor.role, action) => {
-            let retention = event.actor.role == Role::System
-                && matches!(event.what, Move::Erase { .. })
-                && case.state == CaseState::Dismissed;
-            if !retention {
+            let by_itself = event.actor.role == Role::System
+                && match event.what {
+                    Move::Erase { .. } => case.state == CaseState::Dismissed,
+                    // A person said that it may be an offence; securing it must not wait for a click.
+                    Move::StartCapture | Move::CaptureFailed { .. } | Move::SealEvidence { .. } => true,
+                    _ => false,
+                };
+            if !by_itself {
                 return refuse(&format!("the role {} has no right to do this", event.actor.role));
             }
         }
@@ -751,6 +766,7 @@ fn reason_of(what: &Move) -> String {
         | Move::LiftRestriction { reason }
         | Move::Retain { reason, .. } => reason.clone(),
         Move::Dismiss { reason } => reason.as_str().to_owned(),
+        Move::Bulk { decision, .. } => reason_of(decision),
         _ => String::new(),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use ed25519_dalek::SigningKey;
 use streife_cases::ledger::{Note, audit_ledger, custody_ledger};
 use streife_cases::role::Role;
-use streife_cases::store::{CaseStore, ClaimOutcome, DraftState, NewItem, NewUser, StoreError};
+use streife_cases::store::{CaseStore, ClaimOutcome, NewItem, NewUser, StoreError};
 use streife_cases::workflow::{Actor, CaseState, DismissReason, LEASE_SECS, Move};
 use streife_domain::Timestamp;
 
@@ -146,8 +146,13 @@ async fn an_erased_segment_keeps_its_root_and_the_present_one_cannot_be_erased()
 async fn schema_goes_up_and_down() {
     on_each_engine(async |store| {
         assert_eq!(store.migrate_to(0).await.unwrap(), 0);
-        assert_eq!(store.migrate().await.unwrap(), 1);
-        assert_eq!(store.migrate().await.unwrap(), 1);
+        let newest = store.migrate().await.unwrap();
+        assert!(newest >= 2);
+        for version in (0..newest).rev() {
+            assert_eq!(store.migrate_to(version).await.unwrap(), version);
+        }
+        assert_eq!(store.migrate().await.unwrap(), newest);
+        assert_eq!(store.migrate().await.unwrap(), newest);
     })
     .await;
 }
@@ -163,29 +168,6 @@ async fn incompatible_roles_are_refused_and_sessions_end() {
         assert!(store.session("token", NOW.plus_secs(7_200)).await.unwrap().is_none(), "idle too long");
         store.close_session("token").await.unwrap();
         assert!(store.session("token", NOW).await.unwrap().is_none());
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_rule_goes_live_by_another_person_only() {
-    on_each_engine(async |store| {
-        let anna = Actor::new("anna", Role::Analyst);
-        store.save_rule(&anna, "w-1", "Titel", "id: w-1", NOW).await.unwrap();
-        assert!(store.move_rule(&anna, "w-1", DraftState::Live, "", NOW).await.is_err());
-        store.move_rule(&anna, "w-1", DraftState::Submitted, "", NOW).await.unwrap();
-        let herself = Actor::new("anna", Role::RuleApprover);
-        assert!(store.move_rule(&herself, "w-1", DraftState::Live, "", NOW).await.is_err());
-        store
-            .move_rule(&Actor::new("paul", Role::RuleApprover), "w-1", DraftState::Live, "gut", NOW)
-            .await
-            .unwrap();
-        assert_eq!(store.rule_draft("w-1").await.unwrap().unwrap().state, DraftState::Live);
-        assert_eq!(
-            store.save_rule(&anna, "w-1", "Titel", "id: w-1", NOW).await.unwrap(),
-            2,
-            "live text is never edited"
-        );
     })
     .await;
 }

@@ -52,7 +52,7 @@ impl IntoResponse for Fault {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Refused(_) | StoreError::Invalid(_) => {
+            StoreError::Refused(_) | StoreError::Book(_) | StoreError::Invalid(_) => {
                 Self::new(StatusCode::CONFLICT, error.to_string())
             }
             StoreError::Database(_) | StoreError::Damaged { .. } => {

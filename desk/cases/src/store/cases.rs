@@ -382,7 +382,8 @@ async fn claims_and_decisions(write: &mut Write, next: &Case, event: &CaseEvent)
                 .await?;
         }
     }
-    let (kind, what) = match &event.what {
+    let decision = if let Move::Bulk { decision, .. } = &event.what { decision } else { &event.what };
+    let (kind, what) = match decision {
         Move::Dismiss { reason } => ("dismiss", reason.as_str().to_owned()),
         Move::Suspect { norms } => ("suspect", norms.join(" ")),
         Move::AskSecondLook { .. } => ("second_look", String::new()),

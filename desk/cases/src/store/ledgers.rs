@@ -64,6 +64,17 @@ impl CaseStore {
         Ok(entry)
     }
 
+    /// Writes one entry into the custody ledger of a case: what was done with its evidence outside the workflow.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn custody(&self, case: &str, note: Note) -> Result<Entry> {
+        let mut write = self.write().await?;
+        let entry = append(&mut write, &ledger::custody_ledger(case), note).await?;
+        write.commit().await?;
+        Ok(entry)
+    }
+
     /// All entries of a chain, from the first.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 
 mod cases;
 mod ledgers;
-mod rules;
+mod rulebook;
 mod settings;
 mod users;
 
@@ -17,20 +17,28 @@ use sqlx::{Any, AnyPool, Row, Transaction};
 use streife_domain::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::rulebook::Refusal;
 use crate::workflow::Refused;
 
 pub use cases::{CaseRow, ClaimOutcome, Decision, NewItem};
-pub use rules::{DraftState, RuleDraft};
+pub use rulebook::RuleBook;
 pub use users::{NewUser, SESSION_IDLE_SECS, SESSION_MAX_SECS, Session, User};
 
 /// Connections to the database.
 pub const MAX_CONNECTIONS: u32 = 8;
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
-    1,
-    include_str!("../../migrations/0001_desk.up.sql"),
-    include_str!("../../migrations/0001_desk.down.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        include_str!("../../migrations/0001_desk.up.sql"),
+        include_str!("../../migrations/0001_desk.down.sql"),
+    ),
+    (
+        2,
+        include_str!("../../migrations/0002_rule_book.up.sql"),
+        include_str!("../../migrations/0002_rule_book.down.sql"),
+    ),
+];
 
 /// The desk's database.
 #[derive(Clone)]
@@ -49,6 +57,9 @@ pub enum StoreError {
     /// The workflow refuses.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The rule book refuses.
+    #[error(transparent)]
+    Book(#[from] Refusal),
     /// A stored value cannot be read: the database is damaged or of another version.
     #[error("the case database holds {what} that cannot be read: {message}")]
     Damaged {
@@ -135,7 +146,7 @@ impl CaseStore {
             .execute(&self.pool)
             .await?;
         let current = self.schema_version().await?;
-        for (version, up, _) in MIGRATIONS.into_iter().filter(|m| m.0 > current && m.0 <= target) {
+        for (version, up, _) in MIGRATIONS.iter().copied().filter(|m| m.0 > current && m.0 <= target) {
             let mut write = self.write().await?;
             sqlx::raw_sql(up).execute(&mut *write.tx).await?;
             sqlx::query("INSERT INTO schema_version (version) VALUES ($1)")
@@ -144,7 +155,8 @@ impl CaseStore {
                 .await?;
             write.commit().await?;
         }
-        for (version, _, down) in MIGRATIONS.into_iter().rev().filter(|m| m.0 <= current && m.0 > target) {
+        for (version, _, down) in MIGRATIONS.iter().copied().rev().filter(|m| m.0 <= current && m.0 > target)
+        {
             let mut write = self.write().await?;
             sqlx::raw_sql(down).execute(&mut *write.tx).await?;
             sqlx::query("DELETE FROM schema_version WHERE version = $1")

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Extension, Form, Path, State};
 use axum::response::{Html, Redirect};
 use streife_cases::role::Action;
-use streife_cases::store::{DraftState, RuleDraft};
+use streife_cases::rulebook::{Change, Kind, Refusal, Stage, Text, Version};
 
 use super::show::{day, moment};
 use super::{Fields, html, said};
@@ -20,7 +20,7 @@ const NEW_RULE: &str = "id: w-neu\nversion: 1\ntitle: Neue Regel\nowner: analyse
 struct RulesPage {
     v: Viewer,
     nav: &'static str,
-    drafts: Vec<(RuleDraft, String)>,
+    drafts: Vec<(Version, String)>,
     may_write: bool,
 }
 
@@ -31,7 +31,7 @@ struct RulePage {
     nav: &'static str,
     id: String,
     source: String,
-    draft: Option<RuleDraft>,
+    draft: Option<Version>,
     changed: String,
     problems: Vec<RuleProblem>,
     may_write: bool,
@@ -51,13 +51,14 @@ pub(crate) async fn list(
     State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
 ) -> Result<Html<String>, Fault> {
-    let mut drafts: Vec<(RuleDraft, String)> = Vec::new();
-    for draft in desk.cases.rule_drafts().await? {
-        // Latest versions come first; older ones are history.
-        if drafts.last().is_none_or(|(last, _)| last.id != draft.id) {
-            let changed = moment(draft.updated_at);
-            drafts.push((draft, changed));
+    let mut drafts: Vec<(Version, String)> = Vec::new();
+    for version in desk.cases.rule_book().versions().await? {
+        let changed = moment(version.updated_at);
+        // Versions come oldest first: the latest stands for its entry.
+        if drafts.last().is_some_and(|(last, _)| last.kind == version.kind && last.id == version.id) {
+            drafts.pop();
         }
+        drafts.push((version, changed));
     }
     html(&RulesPage { nav: "rules", drafts, may_write: v.may(Action::WriteRules), v })
 }
@@ -67,14 +68,15 @@ pub(crate) async fn show(
     Extension(v): Extension<Viewer>,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Fault> {
-    let draft = desk.cases.rule_draft(&id).await?;
+    let draft = desk.cases.rule_book().entry(Kind::Rule, &id).await?.pop();
     if draft.is_none() && id != "new" {
         return Err(Fault::not_found());
     }
-    let source = draft.as_ref().map_or_else(|| NEW_RULE.to_owned(), |draft| draft.source.clone());
+    let source = draft.as_ref().map_or_else(|| NEW_RULE.to_owned(), |draft| draft.text.source.clone());
     let problems = desk.rules.check(&source, &day(desk.now()), v.t.german());
-    let state = draft.as_ref().map(|draft| draft.state);
-    let other = draft.as_ref().is_some_and(|draft| draft.author != v.user);
+    let state = draft.as_ref().map(|draft| draft.stage);
+    let asked = draft.as_ref().is_some_and(|draft| draft.asked_by.is_some());
+    let other = draft.as_ref().is_some_and(|draft| !draft.is_by(&v.user));
     html(&RulePage {
         nav: "rules",
         id,
@@ -82,12 +84,13 @@ pub(crate) async fn show(
         changed: draft.as_ref().map(|draft| moment(draft.updated_at)).unwrap_or_default(),
         may_write: v.may(Action::WriteRules),
         may_submit: v.may(Action::WriteRules)
-            && state == Some(DraftState::Draft)
+            && matches!(state, Some(Stage::Draft | Stage::Shadow))
+            && !asked
             && !problems.iter().any(|p| p.error),
-        may_approve: v.may(Action::ApproveRules) && state == Some(DraftState::Submitted) && other,
+        may_approve: v.may(Action::ApproveRules) && asked && other,
         may_pause: v.may(Action::ApproveRules)
             && other
-            && matches!(state, Some(DraftState::Live | DraftState::Paused)),
+            && matches!(state, Some(Stage::Live | Stage::Paused)),
         draft,
         problems,
         v,
@@ -104,28 +107,24 @@ pub(crate) async fn check(
     html(&Problems { v, problems })
 }
 
-/// A top-level value of the envelope; the checker reads the YAML for real.
-fn envelope<'a>(source: &'a str, name: &str) -> Option<&'a str> {
-    let value = source.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    Some(value.trim().trim_matches(['"', '\'']).trim())
-}
-
 pub(crate) async fn save(
     State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    // Browsers send line ends as CR LF.
-    let source = fields.get("source").map(|source| source.replace("\r\n", "\n")).unwrap_or_default();
-    let id = envelope(&source, "id").unwrap_or_default().to_owned();
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if id.is_empty() || id == "new" || id.len() > 60 || !id.chars().all(plain) {
-        return Err(Fault::bad(v.t.get("rules.bad_id")));
-    }
-    let title = envelope(&source, "title").unwrap_or(&id).to_owned();
-    desk.cases.save_rule(&v.actor(Action::WriteRules)?, &id, &title, &source, desk.now()).await?;
+    let source = fields.get("source").map_or("", String::as_str);
+    let (id, text) = Text::read(Kind::Rule, source).map_err(|why| refused(&v, why))?;
+    let actor = v.actor(Action::WriteRules)?;
+    desk.cases
+        .rule_book()
+        .apply(Kind::Rule, &id, 0, &actor, Change::Save { text }, desk.now())
+        .await?;
     desk.announce("rules");
     Ok(Redirect::to(&format!("/rules/{id}")))
+}
+
+fn refused(v: &Viewer, why: Refusal) -> Fault {
+    Fault::bad(v.t.of("refusal", why.as_str()))
 }
 
 pub(crate) async fn make_move(
@@ -134,20 +133,23 @@ pub(crate) async fn make_move(
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let (to, action) = match said(&fields, "to") {
-        "submit" => (DraftState::Submitted, Action::WriteRules),
-        "live" => (DraftState::Live, Action::ApproveRules),
-        "reject" => (DraftState::Rejected, Action::ApproveRules),
-        "pause" => (DraftState::Paused, Action::ApproveRules),
+    let said_why = said(&fields, "note").to_owned();
+    let (what, action) = match said(&fields, "to") {
+        "submit" => (Change::Ask, Action::WriteRules),
+        "live" => (Change::Approve { note: said_why }, Action::ApproveRules),
+        "reject" => (Change::SendBack { reason: said_why }, Action::ApproveRules),
+        "pause" => (Change::Pause { reason: said_why }, Action::ApproveRules),
+        "resume" => (Change::Resume, Action::ApproveRules),
         _ => return Err(Fault::bad("unknown step")),
     };
-    if matches!(to, DraftState::Submitted | DraftState::Live) {
-        let source = desk.cases.rule_draft(&id).await?.map(|draft| draft.source).unwrap_or_default();
-        if desk.rules.check(&source, &day(desk.now()), v.t.german()).iter().any(|problem| problem.error) {
-            return Err(Fault::bad(v.t.get("rules.has_errors")));
-        }
+    let book = desk.cases.rule_book();
+    let latest = book.entry(Kind::Rule, &id).await?.pop().ok_or_else(Fault::not_found)?;
+    if matches!(what, Change::Ask | Change::Approve { .. })
+        && desk.rules.check(&latest.text.source, &day(desk.now()), v.t.german()).iter().any(|p| p.error)
+    {
+        return Err(Fault::bad(v.t.get("rules.has_errors")));
     }
-    desk.cases.move_rule(&v.actor(action)?, &id, to, said(&fields, "note"), desk.now()).await?;
+    book.apply(Kind::Rule, &id, latest.number, &v.actor(action)?, what, desk.now()).await?;
     desk.announce("rules");
     Ok(Redirect::to(&format!("/rules/{id}")))
 }
