@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use streife_domain::{Clock, PseudonymKey, SystemClock, Timestamp};
-use streife_log::{EmbeddedLog, EventLog, KafkaLog};
+use streife_log::{EmbeddedLog, EventLog, KafkaLog, Topic};
 use streife_rules::{Compiled, Problem, RuleSet, SourceFile};
-use streife_runtime::{Analyser, Encode, parse_topics};
+use streife_runtime::{Analyser, Encode, TopicsError, parse_topics};
 use streife_scoring::{Device, Models, OpenOptions};
 use streife_store::{Store, StoreConfig};
 use streife_text::language::Identifier;
@@ -79,19 +79,27 @@ fn collect_yaml(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow
 
 /// Compiles a folder of rules; problems are for the caller to tell.
 pub(crate) fn compile_rules(folder: &Path) -> anyhow::Result<Compiled> {
-    let files = rule_files(folder)?;
+    Ok(compile_files(&rule_files(folder)?))
+}
+
+fn compile_files(files: &[(String, String)]) -> Compiled {
     let sources: Vec<SourceFile<'_>> = files.iter().map(|(path, text)| SourceFile { path, text }).collect();
-    Ok(RuleSet::compile(&sources, &today()))
+    RuleSet::compile(&sources, &today())
 }
 
 /// Compiles rules for a role: broken ones are named in the log, the others run.
 pub(crate) fn rules_for_role(folder: &Path) -> anyhow::Result<Arc<RuleSet>> {
-    let compiled = compile_rules(folder)?;
+    Ok(rules_of(&rule_files(folder)?))
+}
+
+/// The same of files that were read already.
+pub(crate) fn rules_of(files: &[(String, String)]) -> Arc<RuleSet> {
+    let compiled = compile_files(files);
     for problem in &compiled.problems {
         tracing::warn!("{}", describe(problem));
     }
     tracing::info!(rules = compiled.set.rules().len(), version = compiled.set.version(), "rules compiled");
-    Ok(Arc::new(compiled.set))
+    Arc::new(compiled.set)
 }
 
 /// `file:line:column: message (hint)`.
@@ -179,10 +187,14 @@ pub(crate) fn embedded_log(paths: &Paths) -> Result<EmbeddedLog, Failure> {
     EmbeddedLog::open(&folder, clock()).map_err(|e| Failure::configuration(e.to_string()))
 }
 
+/// The topics of `schemas/topics.toml`.
+pub(crate) fn topics(replication: u16) -> Result<Vec<Topic>, TopicsError> {
+    parse_topics(TOPICS, replication)
+}
+
 /// Creates the topics that are missing.
 pub(crate) async fn ensure_topics(log: &dyn EventLog, config: &Config) -> Result<(), Failure> {
-    let topics = parse_topics(TOPICS, config.log.replication)?;
-    log.ensure_topics(&topics).await.map_err(|e| Failure::upstream(e.to_string()))
+    log.ensure_topics(&topics(config.log.replication)?).await.map_err(|e| Failure::upstream(e.to_string()))
 }
 
 /// Connects to the ClickHouse server of the configuration.

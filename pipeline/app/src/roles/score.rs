@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use streife_domain::{LegalLabel, PseudonymKey};
 use streife_log::EventLog;
 use streife_runtime::score::{ScoreError, ScoreOptions, ScoreWorker};
-use streife_runtime::{Analyser, Backoff};
+use streife_runtime::{Analyser, Backoff, RuleFiles, RuleFollower};
 use tokio_util::sync::CancellationToken;
 
 use super::run_role;
@@ -19,8 +19,8 @@ use crate::failure::{CommandResult, Failure, Outcome};
 use crate::open::{self, ScoringChoice};
 use crate::paths::Paths;
 
-/// How often the rule folder is looked at for changes.
-const RULES_INTERVAL: Duration = Duration::from_millis(500);
+/// How often the rules in the folder and in the log are looked at for changes.
+const RULES_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(crate) fn run(args: &ScoreArgs) -> CommandResult {
     let device = args.device.clone();
@@ -69,7 +69,8 @@ pub(crate) async fn work(
         legal,
         backoff: Backoff::default(),
     };
-    let watching = tokio::spawn(watch_rules(rules.to_owned(), Arc::clone(&analyser), stop.clone()));
+    let watching =
+        tokio::spawn(follow_rules(Arc::clone(&log), rules.to_owned(), Arc::clone(&analyser), stop.clone()));
     let worker = ScoreWorker { log, analyser, pseudonyms, clock: open::clock(), options };
     let result = worker.run(stop.clone()).await;
     stop.cancel();
@@ -80,30 +81,38 @@ pub(crate) async fn work(
     })
 }
 
-/// Compiles changed rule files beside the running set and swaps one pointer. A set in which a rule is broken goes live
-/// without that rule, which is named.
-async fn watch_rules(folder: std::path::PathBuf, analyser: Arc<ArcSwap<Analyser>>, stop: CancellationToken) {
+/// Follows the rules of the folder and those that the desk published into the log; a change is compiled beside the
+/// running set and swapped in with one pointer. A set in which a rule is broken goes live without that rule, which is
+/// named. While neither folder nor log can be read, the old set stays.
+async fn follow_rules(
+    log: Arc<dyn EventLog>,
+    folder: std::path::PathBuf,
+    analyser: Arc<ArcSwap<Analyser>>,
+    stop: CancellationToken,
+) {
+    let mut follower = RuleFollower::new(log);
+    let mut published = RuleFiles::new();
     let mut known = open::rule_files(&folder).unwrap_or_default();
     loop {
+        match follower.changed().await {
+            Ok(Some(files)) => published = files,
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "published rules cannot be read, the old set stays"),
+        }
+        let looked = folder.clone();
+        if let Ok(Ok(mut files)) = tokio::task::spawn_blocking(move || open::rule_files(&looked)).await {
+            files.extend(published.clone());
+            if files != known {
+                known = files.clone();
+                match tokio::task::spawn_blocking(move || open::rules_of(&files)).await {
+                    Ok(rules) => analyser.store(Arc::new(analyser.load().with_rules(rules))),
+                    Err(error) => tracing::error!(%error, "compiling rules failed, the old set stays"),
+                }
+            }
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(RULES_INTERVAL) => {}
-        }
-        let looked = folder.clone();
-        let Ok(Ok(files)) = tokio::task::spawn_blocking(move || open::rule_files(&looked)).await else {
-            continue;
-        };
-        if files == known {
-            continue;
-        }
-        let compile = folder.clone();
-        match tokio::task::spawn_blocking(move || open::rules_for_role(&compile)).await {
-            Ok(Ok(rules)) => {
-                analyser.store(Arc::new(analyser.load().with_rules(rules)));
-                known = files;
-            }
-            Ok(Err(error)) => tracing::error!("rules not loaded, the old set stays: {error:#}"),
-            Err(error) => tracing::error!(%error, "compiling rules failed, the old set stays"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `streife up`: everything in one process on the embedded log and the embedded ClickHouse.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -158,7 +158,7 @@ impl Site {
             self.stop.clone(),
         )
         .await?;
-        while !self.all_stored().await? {
+        while !all_stored(&*self.log).await? {
             if self.stop.is_cancelled() {
                 return Err(Failure::upstream(
                     "a worker stopped before all was stored; see the messages above".to_owned(),
@@ -172,25 +172,6 @@ impl Site {
         let balanced = summary.accepted
             == summary.stored + summary.dropped.values().sum::<u64>() + summary.dead.values().sum::<u64>();
         Ok(Outcome::fine_if(balanced))
-    }
-
-    async fn all_stored(&self) -> Result<bool, Failure> {
-        let behind = |group: &'static str, topic: &'static str| async move {
-            let ends = self.log.bounds(topic).await?;
-            let committed = self.log.committed(group, topic).await?;
-            Ok::<bool, streife_log::LogError>(
-                ends.iter().zip(committed).any(|((first, end), next)| next.unwrap_or(*first) < *end),
-            )
-        };
-        if behind(score::GROUP, names::RAW).await.map_err(|e| Failure::upstream(e.to_string()))? {
-            return Ok(false);
-        }
-        for topic in [names::SCORED, names::FLAGGED, names::DEAD] {
-            if behind(store_worker::GROUP, topic).await.map_err(|e| Failure::upstream(e.to_string()))? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     /// Collects and serves the desk until asked to stop.
@@ -227,6 +208,26 @@ impl Site {
     }
 }
 
+/// Has every record been scored, and every outcome been stored?
+pub(crate) async fn all_stored(log: &dyn EventLog) -> Result<bool, Failure> {
+    let behind = |group: &'static str, topic: &'static str| async move {
+        let ends = log.bounds(topic).await?;
+        let committed = log.committed(group, topic).await?;
+        Ok::<bool, streife_log::LogError>(
+            ends.iter().zip(committed).any(|((first, end), next)| next.unwrap_or(*first) < *end),
+        )
+    };
+    if behind(score::GROUP, names::RAW).await.map_err(|e| Failure::upstream(e.to_string()))? {
+        return Ok(false);
+    }
+    for topic in [names::SCORED, names::FLAGGED, names::DEAD] {
+        if behind(store_worker::GROUP, topic).await.map_err(|e| Failure::upstream(e.to_string()))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The configured sources, else the shipped default set.
 fn live_sources(config: &Config) -> Result<Vec<SourceConfig>, Failure> {
     const DEFAULT: &str = include_str!("../../../../config/sources/default.toml");
@@ -249,7 +250,7 @@ struct OnceSummary<'a> {
     cpu_seconds: f64,
 }
 
-fn print_summary(summary: &Summary, elapsed: Duration, json: bool) -> Result<(), Failure> {
+pub(crate) fn print_summary(summary: &Summary, elapsed: Duration, json: bool) -> Result<(), Failure> {
     let dead: u64 = summary.dead.values().sum();
     let seconds = (elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0;
     if json {

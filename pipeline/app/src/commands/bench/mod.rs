@@ -3,12 +3,24 @@
 //! A benchmark is one file here and one line in [`BENCHES`]. It returns figures and prints nothing itself. Costs are CPU
 //! seconds of the process, not wall time: machines are shared. A ratio is given only where both sides gave equal results.
 
+mod corpus;
 mod figure;
+mod null_sink;
+mod pipeline;
 
 pub(crate) use figure::Figure;
 
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use streife_rules::RuleSet;
+use streife_runtime::{Analyser, Encode};
+
 use crate::cli::BenchArgs;
+use crate::config::Config;
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::open::{self, ScoringChoice};
+use crate::paths::Paths;
 use crate::say;
 
 /// A benchmark: its name, what it measures, and the function that measures.
@@ -18,7 +30,11 @@ struct Bench {
     run: fn(&BenchArgs) -> Result<Vec<Figure>, Failure>,
 }
 
-const BENCHES: &[Bench] = &[];
+const BENCHES: &[Bench] = &[Bench {
+    name: "pipeline",
+    about: "the whole path without the encoder, beside its stages and the Python baseline",
+    run: pipeline::run,
+}];
 
 pub(crate) fn run(args: &BenchArgs, json: bool) -> CommandResult {
     let chosen: Vec<&Bench> = match &args.name {
@@ -45,4 +61,17 @@ pub(crate) fn run(args: &BenchArgs, json: bool) -> CommandResult {
         }
     }
     Ok(Outcome::Fine)
+}
+
+/// Language, gate and rules of this installation, the encoder left out.
+pub(crate) fn analyser_without_encoder(rules: Arc<RuleSet>) -> Result<Arc<Analyser>, Failure> {
+    let paths = Paths::new(&Config::default(), None);
+    let choice = ScoringChoice {
+        models: Some(&paths.models),
+        parts: &paths.parts,
+        encode: Encode::None,
+        device: "cpu",
+        sessions: NonZeroUsize::MIN,
+    };
+    open::analyser(&choice, rules).map(Arc::new)
 }
