@@ -2,8 +2,8 @@
 
 use crate::offence::Catalogue;
 use crate::workflow::{
-    BULK_UNDO_SECS, Case, CaseEvent, CaseState as S, DISMISSED_GRACE_SECS, Disposal, EMERGENCY_APPROVAL_SECS, Emergency,
-    LEASE_SECS, Move, Opinion, REVIEW_SECS, UNDO_SECS, missing_for_draft,
+    BULK_UNDO_SECS, Case, CaseEvent, CaseState as S, DISMISSED_GRACE_SECS, Disposal, EMERGENCY_APPROVAL_SECS,
+    Emergency, LEASE_SECS, Move, Opinion, REVIEW_SECS, UNDO_SECS, missing_for_draft,
 };
 
 /// The shortest reason that says something.

@@ -10,6 +10,9 @@ use super::{CaseStore, Result, StoreError, Write, text, time};
 use crate::ledger::{audit_ledger, custody_ledger};
 use crate::workflow::{Actor, Case, CaseEvent, CaseState, Effects, LEASE_SECS, Move, step};
 
+/// Values bound in one statement; both engines take more.
+const MAX_PARAMETERS: usize = 500;
+
 /// A flagged post that somebody takes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewItem {
@@ -203,6 +206,56 @@ impl CaseStore {
             .collect()
     }
 
+    /// Which of `posts` are no longer simply waiting: post id, state, holder.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn touched_of(&self, posts: &[String]) -> Result<Vec<(String, String, String)>> {
+        let mut found = Vec::new();
+        for chunk in posts.chunks(MAX_PARAMETERS) {
+            let marks: Vec<String> = (1..=chunk.len()).map(|n| format!("${n}")).collect();
+            let sql = format!(
+                "SELECT post_id, state, holder FROM cases WHERE state <> 'queued' AND post_id IN ({})",
+                marks.join(", ")
+            );
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+            for post in chunk {
+                query = query.bind(post.clone());
+            }
+            for row in &query.fetch_all(&self.pool).await? {
+                found.push((text(row, "post_id")?, text(row, "state")?, text(row, "holder")?));
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many cases are past waiting while their post still lies in the store.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn settled(&self) -> Result<u64> {
+        let row =
+            sqlx::query("SELECT COUNT(*) AS n FROM cases WHERE state NOT IN ('queued', 'claimed', 'erased')")
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or(0))
+    }
+
+    /// How many decisions `user` made since a time; of everybody when `user` is empty.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn decided_since(&self, since: Timestamp, user: &str) -> Result<u64> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS n FROM decisions WHERE at >= $1 AND undone = 0 AND ($2 = '' OR actor = $2)",
+        )
+        .bind(since.as_micros())
+        .bind(user.to_owned())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or(0))
+    }
+
     /// Post id, state and holder of everything that is no longer simply waiting; the queue leaves these out or
     /// marks them.
     ///
@@ -267,7 +320,7 @@ impl CaseStore {
 }
 
 /// The case of a flagged post, created and queued if it is new; locked either way.
-async fn open(write: &mut Write, item: &NewItem, at: Timestamp) -> Result<Case> {
+pub(super) async fn open(write: &mut Write, item: &NewItem, at: Timestamp) -> Result<Case> {
     if let Some(case) = locked(write, "post_id", &item.post_id).await? {
         return Ok(case);
     }
@@ -296,7 +349,7 @@ async fn open(write: &mut Write, item: &NewItem, at: Timestamp) -> Result<Case> 
 }
 
 /// Reads a case and locks its row until the transaction ends (an update that changes nothing locks in both engines).
-async fn locked(write: &mut Write, column: &'static str, value: &str) -> Result<Option<Case>> {
+pub(super) async fn locked(write: &mut Write, column: &'static str, value: &str) -> Result<Option<Case>> {
     let sql = match column {
         "id" => "UPDATE cases SET version = version WHERE id = $1 RETURNING body",
         _ => "UPDATE cases SET version = version WHERE post_id = $1 RETURNING body",
@@ -314,7 +367,7 @@ async fn heartbeat_of(write: &mut Write, post_id: &str) -> Result<Option<Timesta
 }
 
 /// One step of the workflow with everything that must be written together.
-async fn advance(
+pub(super) async fn advance(
     write: &mut Write,
     case: &Case,
     actor: Actor,
@@ -358,6 +411,13 @@ async fn advance(
     }
     for note in &effects.custody {
         append(write, &custody_ledger(&next.id), note.clone()).await?;
+    }
+    if effects.page_duty_desk {
+        // In this transaction: an alarm is on its way exactly when the case stands in the danger lane.
+        let body = serde_json::json!({ "kind": "danger", "case": next.id, "at": at.to_string() }).to_string();
+        for target in super::settings::alert_targets(write).await? {
+            super::outbox::put(write, "danger", &target, &body, at).await?;
+        }
     }
     Ok((next, effects))
 }

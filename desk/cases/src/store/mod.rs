@@ -3,10 +3,14 @@
 //! Writes go through [`Write`]: one transaction, on SQLite one at a time (it has one writer anyway, and waiting
 //! here is fair where its busy loop is not). Ledger heads are locked by updating them, which both engines do.
 
+mod backup;
+mod bulk;
 mod cases;
 mod ledgers;
+mod outbox;
 mod rulebook;
 mod settings;
+mod tokens;
 mod users;
 
 use std::path::Path;
@@ -20,8 +24,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::rulebook::Refusal;
 use crate::workflow::Refused;
 
+pub use backup::{RowCounts, TABLES};
+pub use bulk::{BulkOutcome, MAX_BULK};
 pub use cases::{CaseRow, ClaimOutcome, Decision, NewItem};
+pub use outbox::{MAX_ATTEMPTS, Message, pause_secs};
 pub use rulebook::RuleBook;
+pub use tokens::{ApiToken, NewToken, Scope};
 pub use users::{NewUser, SESSION_IDLE_SECS, SESSION_MAX_SECS, Session, User};
 
 /// Connections to the database.
@@ -37,6 +45,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         2,
         include_str!("../../migrations/0002_rule_book.up.sql"),
         include_str!("../../migrations/0002_rule_book.down.sql"),
+    ),
+    (
+        3,
+        include_str!("../../migrations/0003_access.up.sql"),
+        include_str!("../../migrations/0003_access.down.sql"),
     ),
 ];
 

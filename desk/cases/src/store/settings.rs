@@ -15,7 +15,28 @@ pub(crate) async fn put(write: &mut Write, scope: &str, name: &str, value: &str)
     Ok(())
 }
 
+/// Name of the site's setting that lists the receivers of alarms, one a line.
+const ALERT_TARGETS: &str = "alert_targets";
+
+/// The receivers of alarms.
+pub(crate) async fn alert_targets(write: &mut Write) -> Result<Vec<String>> {
+    let row = sqlx::query("SELECT value FROM settings WHERE scope = 'site' AND name = $1")
+        .bind(ALERT_TARGETS)
+        .fetch_optional(&mut *write.tx)
+        .await?;
+    let list = row.map(|row| text(&row, "value")).transpose()?.unwrap_or_default();
+    Ok(list.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
 impl CaseStore {
+    /// Names the receivers of alarms; called when the desk starts, from its configuration.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_alert_targets(&self, targets: &[String]) -> Result<()> {
+        self.save_settings("site", &[(ALERT_TARGETS, targets.join("\n").as_str())]).await
+    }
+
     /// One value.
     ///
     /// # Errors

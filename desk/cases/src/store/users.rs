@@ -56,7 +56,7 @@ pub struct Session {
     pub created_at: Timestamp,
 }
 
-fn digest(token: &str) -> String {
+pub(super) fn digest(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 

@@ -1,0 +1,3 @@
+DROP TABLE bulk_items;
+DROP TABLE outbox;
+DROP TABLE api_tokens
