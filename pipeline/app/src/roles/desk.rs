@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use streife_cases::store::CaseStore;
+use streife_cases::store::{CaseStore, RuleBook};
+use streife_log::EventLog;
+use streife_runtime::{RuleFiles, publish_rules};
 use streife_sdk::HealthBoard;
 use streife_store::Store;
 use streife_web::{DeskParts, DeskState, create_demo_accounts, router};
@@ -19,12 +21,15 @@ use crate::say::tr;
 
 /// How often open pages are told to look again, and expired leases return to the queue.
 const TICK: std::time::Duration = std::time::Duration::from_secs(1);
+/// How often the rule book is looked at for changes.
+const PUBLISH_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);
 
 pub(crate) fn run(args: &RoleArgs) -> CommandResult {
     run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
         let store = open::store(&role.config)?;
+        let log = open::log(&role.config, &role.paths).await?;
         role.ready.set();
-        serve(store, &role.config, &role.paths, HealthBoard::default(), false, role.stop).await
+        serve(store, log, &role.config, &role.paths, HealthBoard::default(), false, role.stop).await
     })
 }
 
@@ -57,6 +62,7 @@ pub(crate) fn signing_key(paths: &Paths) -> anyhow::Result<[u8; 32]> {
 /// Serves until `stop`. In a demonstration every role has an account, shown on the log-in page.
 pub(crate) async fn serve(
     store: Arc<Store>,
+    log: Arc<dyn EventLog>,
     config: &Config,
     paths: &Paths,
     health: HealthBoard,
@@ -94,10 +100,42 @@ pub(crate) async fn serve(
         ))
     })?;
     eprintln!("streife: {} http://{}", tr("Arbeitsplatz:", "desk:"), listener.local_addr()?);
-    let ticking = tokio::spawn(tick(desk.clone(), cases, Arc::clone(&clock), stop.clone()));
+    let ticking = tokio::spawn(tick(desk.clone(), cases.clone(), Arc::clone(&clock), stop.clone()));
+    let publishing = tokio::spawn(publish_rule_book(log, cases, stop.clone()));
     axum::serve(listener, router(desk)).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
     ticking.abort();
+    publishing.abort();
     Ok(Outcome::Fine)
+}
+
+/// Carries the rule book to the score workers: whenever it changed, and once at the start.
+async fn publish_rule_book(log: Arc<dyn EventLog>, cases: CaseStore, stop: CancellationToken) {
+    let book = cases.rule_book();
+    let mut carried = None;
+    loop {
+        match book.revision().await {
+            Ok(revision) if carried == Some(revision) => {}
+            Ok(_) => match publish_once(&*log, &book).await {
+                Ok(revision) => carried = Some(revision),
+                Err(error) => tracing::warn!("rules of the desk do not reach the workers yet: {error:#}"),
+            },
+            Err(error) => tracing::warn!(%error, "the rule book cannot be read"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PUBLISH_INTERVAL) => {}
+        }
+    }
+}
+
+async fn publish_once(log: &dyn EventLog, book: &RuleBook) -> anyhow::Result<i64> {
+    let (revision, files) = book.published().await?;
+    let files: RuleFiles = files.into_iter().map(|file| (file.path, file.yaml)).collect();
+    let changed = publish_rules(log, &files).await?;
+    if changed > 0 {
+        tracing::info!(changed, revision, "rules of the desk published to the score workers");
+    }
+    Ok(revision)
 }
 
 async fn tick(

@@ -100,8 +100,10 @@ async fn follow_rules(
             Err(error) => tracing::warn!(%error, "published rules cannot be read, the old set stays"),
         }
         let looked = folder.clone();
-        if let Ok(Ok(mut files)) = tokio::task::spawn_blocking(move || open::rule_files(&looked)).await {
-            files.extend(published.clone());
+        if let Ok(Ok(in_folder)) = tokio::task::spawn_blocking(move || open::rule_files(&looked)).await {
+            // Published first: of two rules with one name the first counts, so the desk can pause or replace a
+            // rule of the folder.
+            let files: Vec<_> = published.clone().into_iter().chain(in_folder).collect();
             if files != known {
                 known = files.clone();
                 match tokio::task::spawn_blocking(move || open::rules_of(&files)).await {

@@ -184,8 +184,16 @@ impl Site {
             tokio::spawn(async move { collect::work(log, &config, &sources, health, stop).await })
         };
         let demo = !args.live && config.source.is_empty();
-        let desk =
-            super::desk::serve(Arc::clone(&self.store), config, paths, health, demo, self.stop.clone()).await;
+        let desk = super::desk::serve(
+            Arc::clone(&self.store),
+            Arc::clone(&self.log),
+            config,
+            paths,
+            health,
+            demo,
+            self.stop.clone(),
+        )
+        .await;
         self.stop.cancel();
         collecting.await??;
         desk
