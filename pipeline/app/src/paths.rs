@@ -38,7 +38,7 @@ impl Paths {
 }
 
 /// `STREIFE_HOME`, else the first folder above the binary or the working folder that holds `config/rules`.
-fn home() -> PathBuf {
+pub(crate) fn home() -> PathBuf {
     if let Some(home) = std::env::var_os("STREIFE_HOME") {
         return PathBuf::from(home);
     }

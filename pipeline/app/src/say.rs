@@ -38,3 +38,8 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let _ = io::stdout().lock().write_all(text.as_bytes());
     Ok(())
 }
+
+/// A remark for people, beside the output: it goes to stderr, so that programs are not disturbed.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "streife: {text}");
+}

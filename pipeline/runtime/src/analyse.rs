@@ -109,6 +109,11 @@ impl Analyser {
         &self.rules
     }
 
+    /// What tells languages.
+    pub fn identifier(&self) -> &Identifier {
+        &self.identifier
+    }
+
     /// The models in force.
     pub fn models(&self) -> &Models {
         &self.models

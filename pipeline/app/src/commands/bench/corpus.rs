@@ -41,12 +41,62 @@ pub(crate) struct Corpus {
     pub(crate) rules: String,
 }
 
+impl Corpus {
+    /// Id (`did/rkey`) and text of each post.
+    pub(crate) fn posts(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let text_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        self.events
+            .iter()
+            .map(|line| {
+                let event: Value = serde_json::from_str(line)?;
+                let commit = &event["commit"];
+                Ok((
+                    format!("{}/{}", text_of(&event["did"]), text_of(&commit["rkey"])),
+                    text_of(&commit["record"]["text"]),
+                ))
+            })
+            .collect()
+    }
+}
+
 /// Makes `posts` events and `rules` rules.
 pub(crate) fn generate(posts: usize, rules: usize, seed: u64) -> Corpus {
     let mut maker = Maker::new(seed);
     let events = (0..posts).map(|number| maker.event(number)).collect();
     let rules = (0..rules).map(|id| maker.rule(id).to_string() + "\n").collect();
     Corpus { events, rules }
+}
+
+/// The same rules in Streife's own language, at its default fold level, which unifies more spellings than the simple
+/// format asks for.
+pub(crate) fn as_watch_rules(rules: &str) -> anyhow::Result<String> {
+    rules.lines().map(|line| watch_rule(&serde_json::from_str(line)?)).collect()
+}
+
+fn watch_rule(rule: &Value) -> anyhow::Result<String> {
+    let words = |key: &str, joint: &str| -> String {
+        let all = rule[key].as_array().map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(joint)
+    };
+    let expression = match rule["kind"].as_str().unwrap_or_default() {
+        "keyword" | "obf" => words("terms", " "),
+        "phrase" => format!("\"{}\"", words("terms", " ")),
+        "bool" => format!(
+            "{} AND ({}) AND NOT {}",
+            words("all", " AND "),
+            words("any", " OR "),
+            words("none", " OR ")
+        ),
+        "near" => words("terms", &format!(" NEAR/{} ", rule["k"])),
+        "regex" => format!("/{}/", rule["re"].as_str().unwrap_or_default()),
+        other => anyhow::bail!("no such kind of rule: {other:?}"),
+    };
+    Ok(format!(
+        "---\nid: bench-{:06}\nversion: 1\ntitle: Benchmark\nowner: bench\npurpose: demonstration\nlegal_basis: \"none: benchmark\"\n\
+         norms: [StGB-111]\nreview_by: 2099-01-01\nseverity: low\nqueue: bench\nquota_per_day: 1000000\nwhen: |\n  {expression}\n\
+         tests: []\n",
+        rule["id"].as_u64().unwrap_or_default()
+    ))
 }
 
 struct Maker {

@@ -7,6 +7,8 @@ mod corpus;
 mod figure;
 mod null_sink;
 mod pipeline;
+mod python;
+mod stages;
 
 pub(crate) use figure::Figure;
 

@@ -6,7 +6,7 @@
 //! and written by a store worker through the ClickHouse client into a sink that keeps nothing. CPU seconds are those
 //! of the whole process, the sink's own included.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use streife_domain::{PseudonymKey, Timestamp};
 use streife_log::{EventLog, MemoryLog};
-use streife_rules::RuleSet;
+use streife_rules::baseline::{self, BaselineScratch};
+use streife_rules::{RuleSet, Severity, SourceFile};
 use streife_runtime::collect::LogSink;
 use streife_runtime::score::{ScoreOptions, ScoreWorker};
 use streife_runtime::store::StoreWorker;
@@ -27,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 use super::Figure;
 use super::corpus::{self, Corpus};
 use super::null_sink::NullSink;
+use super::python::{Baseline, PythonRun, Variant};
+use super::stages;
 use crate::cli::BenchArgs;
 use crate::cost::{self, Cost, measure};
 use crate::failure::Failure;
@@ -35,19 +38,116 @@ use crate::open;
 const POSTS: usize = 50_000;
 const RULES: usize = 2_000;
 const SEED: u64 = 1;
+/// Runs of each side, in turn; the median counts.
+const ROUNDS: usize = 3;
+/// The naive baseline tries every rule on every post: a few are enough.
+const NAIVE_POSTS: usize = 400;
 /// Events in one observation, as a stream's connector gathers them.
-const EVENTS_PER_OBSERVATION: usize = 500;
+pub(crate) const EVENTS_PER_OBSERVATION: usize = 500;
 /// Records per batch of the score worker; without the encoder there is nothing to wait for.
 const BATCH_RECORDS: usize = 2_000;
 
 pub(crate) fn run(args: &BenchArgs) -> Result<Vec<Figure>, Failure> {
     let corpus = corpus::generate(POSTS * args.scale as usize, RULES, SEED);
-    let analyser = super::analyser_without_encoder(Arc::new(RuleSet::empty()))?;
+    let posts = corpus.events.len();
     let mut figures = Vec::new();
-    let one = whole_path(&corpus, &analyser, NonZeroUsize::MIN)?;
-    figures.push(Figure::new("end to end, one core", one.per_cpu_second(corpus.events.len()), "posts/CPU-s"));
-    figures.push(Figure::new("resident memory after it", cost::resident_megabytes(), "MB"));
+
+    let python = Baseline::open(&corpus)?;
+    let engine = rules_alone(&corpus)?;
+    figures.push(Figure::new("rules alone, simple format", engine.per_cpu_second, "posts/CPU-s"));
+
+    let analyser = super::analyser_without_encoder(watch_rules(&corpus)?)?;
+    let two_cores = NonZeroUsize::MIN.saturating_add(1);
+    let (mut one_core, mut tuned, mut naive) = (Vec::new(), Vec::new(), Vec::new());
+    let mut walls = (f64::MAX, f64::MAX);
+    for _ in 0..ROUNDS {
+        let one = whole_path(&corpus, &analyser, NonZeroUsize::MIN)?;
+        one_core.push(one.per_cpu_second(posts));
+        walls.0 = walls.0.min(one.wall_seconds);
+        if let Some(python) = &python {
+            let run = python.run(Variant::Tuned, posts)?;
+            if (run.hits, &run.digest) != (engine.hits, &engine.digest) {
+                let (ours, theirs) = ((engine.hits, &engine.digest), (run.hits, &run.digest));
+                return Err(
+                    anyhow::anyhow!("other hits than the baseline: {ours:?} against {theirs:?}").into()
+                );
+            }
+            tuned.push(run);
+            naive.push(python.run(Variant::Naive, NAIVE_POSTS)?);
+        }
+        walls.1 = walls.1.min(whole_path(&corpus, &analyser, two_cores)?.wall_seconds);
+    }
+    let ours = median(&one_core);
+    figures.push(with_peer("end to end, one core", ours, "tuned Python", &tuned));
+    figures.push(with_peer("end to end, one core", ours, "naive Python", &naive));
+    figures.push(
+        Figure::new("wall clock on two cores", posts as f64 / walls.1, "posts/s")
+            .against("on one core", posts as f64 / walls.0),
+    );
+    let stages = stages::costs(&corpus, &analyser)?;
+    let sum: f64 = stages.iter().map(|stage| stage.micros_per_post).sum();
+    figures.extend(
+        stages
+            .iter()
+            .map(|stage| Figure::new(format!("stage: {}", stage.name), stage.micros_per_post, "us/post")),
+    );
+    figures.push(Figure::new("sum of the stages", sum, "us/post").against("end to end", 1e6 / ours));
+    figures.push(Figure::new("resident memory at the end", cost::resident_megabytes(), "MB"));
     Ok(figures)
+}
+
+fn with_peer(name: &str, ours: f64, peer: &str, runs: &[PythonRun]) -> Figure {
+    let figure = Figure::new(name, ours, "posts/CPU-s");
+    let theirs: Vec<f64> = runs.iter().map(|run| run.posts_per_cpu_s).collect();
+    if theirs.is_empty() { figure } else { figure.against(peer, median(&theirs)) }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// What the engine alone does with the simple rules: the baseline's own contract, so that digests can be compared.
+struct RulesAlone {
+    hits: u64,
+    digest: String,
+    per_cpu_second: f64,
+}
+
+fn rules_alone(corpus: &Corpus) -> anyhow::Result<RulesAlone> {
+    let rules = baseline::compile(&corpus.rules)?;
+    let mut scratch = BaselineScratch::default();
+    let posts: Vec<(String, String)> = corpus.posts()?;
+    let mut seen = HashSet::new();
+    let (mut hits, mut digest, mut normal) = (0, 0, String::new());
+    let ((), cost) = measure(|| {
+        for (id, text) in &posts {
+            baseline::normalise(text, &mut normal);
+            if !seen.insert(baseline::text_key(&normal)) {
+                continue;
+            }
+            for rule in rules.matches_normal(&normal, &mut scratch) {
+                hits += 1;
+                digest ^= baseline::digest_of(id, *rule);
+            }
+        }
+    });
+    Ok(RulesAlone {
+        hits,
+        digest: format!("{digest:016x}"),
+        per_cpu_second: cost.per_cpu_second(posts.len()),
+    })
+}
+
+fn watch_rules(corpus: &Corpus) -> anyhow::Result<Arc<RuleSet>> {
+    let text = corpus::as_watch_rules(&corpus.rules)?;
+    let compiled = RuleSet::compile(&[SourceFile { path: "bench.yaml", text: &text }], &open::today());
+    let refused = compiled.problems.iter().find(|problem| problem.severity == Severity::Error);
+    if let Some(problem) = refused {
+        anyhow::bail!("a rule of the benchmark does not compile: {}", open::describe(problem));
+    }
+    Ok(Arc::new(compiled.set))
 }
 
 /// All roles in one process on so many cores.
@@ -114,7 +214,7 @@ async fn publish(corpus: &Corpus, sink: &LogSink) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn observation(lines: &[String]) -> Observation {
+pub(crate) fn observation(lines: &[String]) -> Observation {
     let observed_at = Timestamp::from_millis(1_725_911_163_000);
     Observation::new("wss://bench.invalid/subscribe", Bytes::from(lines.join("\n")), observed_at)
 }
