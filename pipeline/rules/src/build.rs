@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use streife_text::FoldLevel;
 
 use crate::compile::plan::{ListPlan, Step};
-use crate::compile::{Index, IndexBuilder, Lowering, base_level, cover};
+use crate::compile::{Index, IndexBuilder, Lowering, base_level, cover, guard};
 use crate::date::Day;
 use crate::problem::{Finding, Problem, Severity, Wording};
 use crate::set::{Compiled, RulePlan, RuleSet, SourceFile, SuppressionPlan, version_of};
@@ -90,7 +90,7 @@ pub(crate) fn compile(files: &[SourceFile<'_>], today: &str) -> Compiled {
 
 /// What of a rule shapes results.
 fn fingerprint(rule: &Rule, plan: &RulePlan) -> String {
-    let window = plan.window.as_ref().map(print_window).unwrap_or_default();
+    let window = plan.window.as_deref().map(print_window).unwrap_or_default();
     format!(
         "rule {} {} {:?} {:?}\n{}\n{}\n{window}",
         rule.id, rule.version, rule.state, plan.base, rule.when, rule.unless
@@ -134,6 +134,7 @@ fn lower_rule(
     lists_used.dedup();
     rule.lists = lists_used;
     let base = base_level(fold);
+    let window = window.map(Box::new);
     Some((rule, RulePlan { when: when_step, unless: unless_step, window, base, trees: OnceLock::new() }))
 }
 
@@ -259,7 +260,7 @@ fn index(rules: &[Rule], plans: &[RulePlan], lists: &[ListPlan]) -> Index {
 
 fn add_witness(builder: &mut IndexBuilder, at: usize, plan: &RulePlan, lists: &[ListPlan]) {
     for leaf in cover(&plan.when, lists).map_or(Vec::new(), |(_, leaves)| leaves) {
-        builder.add(leaf, at as u32, lists);
+        builder.add(leaf, at as u32, guard(&plan.when, leaf), lists);
     }
 }
 

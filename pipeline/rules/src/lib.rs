@@ -16,6 +16,7 @@ mod evaluate;
 mod history;
 mod lifecycle;
 pub mod limits;
+pub mod mix;
 mod post;
 mod problem;
 mod rule;

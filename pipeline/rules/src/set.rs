@@ -75,10 +75,10 @@ struct Marks {
 pub(crate) struct RulePlan {
     pub(crate) when: Step,
     pub(crate) unless: Option<Step>,
-    pub(crate) window: Option<Window>,
+    pub(crate) window: Option<Box<Window>>,
     pub(crate) base: FoldLevel,
     /// The trees the plans came from; read again at the first hit, since most rules never hit.
-    pub(crate) trees: OnceLock<(Expr, Option<Expr>)>,
+    pub(crate) trees: OnceLock<Box<(Expr, Option<Expr>)>>,
 }
 
 /// A suppression ready to run.
@@ -133,7 +133,7 @@ impl RuleSet {
 
     /// The window of a rule, when it has one.
     pub fn window(&self, id: &str) -> Option<&Window> {
-        self.plans.get(self.position(id)?)?.window.as_ref()
+        self.plans.get(self.position(id)?)?.window.as_deref()
     }
 
     /// Bytes held by the reverse index, roughly.
@@ -163,16 +163,15 @@ impl RuleSet {
     }
 
     /// The positions of the live and shadow rules that a post matches, in order, windows and suppressions left
-    /// aside, into `matched` (emptied first). The quick way where nobody asks why.
-    pub fn matching(&self, post: &PostView<'_>, scratch: &mut Scratch, matched: &mut Vec<u32>) {
+    /// aside, into `matched` (emptied first). The quick way where nobody asks why. How many rules were looked at?
+    pub fn matching(&self, post: &PostView<'_>, scratch: &mut Scratch, matched: &mut Vec<u32>) -> usize {
         let Scratch { units, marks } = scratch;
         let mut run = Run::new(post, &self.lists, units);
         matched.clear();
-        let candidates = self.candidates(&mut run, marks).iter().copied();
-        matched.extend(
-            candidates
-                .filter(|at| self.plans.get(*at as usize).is_some_and(|plan| holds(&mut run, plan).now)),
-        );
+        let candidates = self.candidates(&mut run, marks);
+        let holds = |at: &&u32| self.plans.get(**at as usize).is_some_and(|plan| holds(&mut run, plan).now);
+        matched.extend(candidates.iter().filter(holds));
+        candidates.len()
     }
 
     /// The rules that may match, each once, in order.
@@ -231,9 +230,10 @@ impl RuleSet {
         spans: &mut Vec<streife_domain::Span>,
     ) -> Vec<Reason> {
         let rule = &self.rules[at];
-        let (when, unless) = plan
-            .trees
-            .get_or_init(|| (parse(&rule.when).expr, plan.unless.as_ref().map(|_| parse(&rule.unless).expr)));
+        let trees = plan.trees.get_or_init(|| {
+            Box::new((parse(&rule.when).expr, plan.unless.as_ref().map(|_| parse(&rule.unless).expr)))
+        });
+        let (when, unless) = (&trees.0, &trees.1);
         let mut because = vec![explain(run, &plan.when, when, plan.base, true, spans)];
         if let (Some(step), Some(expr)) = (&plan.unless, unless) {
             let mut reason = explain(run, step, expr, plan.base, false, &mut Vec::new());

@@ -1,9 +1,10 @@
 //! From a post to the rules that may match it.
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use crate::compile::plan::{ListPlan, Step, What, hash_word, mix};
-use crate::compile::table::{Table, TableBuilder};
+use crate::compile::table::{Guard, Table, TableBuilder, WordSet};
 use crate::evaluate::{LEVELS, Run, host, level_index, plain_name};
 use crate::syntax::ast::{Field, ScopeKey};
 
@@ -12,7 +13,8 @@ const ZONES: usize = 4;
 /// Marks an id that stands for a list; its users are in [`Index::list_users`].
 const LIST: u32 = 1 << 31;
 
-fn zone(field: Option<Field>) -> usize {
+/// The zone of a field.
+pub(crate) fn zone(field: Option<Field>) -> usize {
     match field {
         Some(Field::Tag) => 1,
         Some(Field::Url) => 2,
@@ -53,8 +55,9 @@ pub(crate) struct IndexBuilder {
 }
 
 impl IndexBuilder {
-    /// Makes `rule` a candidate wherever `leaf` holds.
-    pub(crate) fn add(&mut self, leaf: &Step, rule: u32, lists: &[ListPlan]) {
+    /// Makes `rule` a candidate wherever `leaf` holds in a post that passes `guard`, which speaks of the same level and
+    /// zone.
+    pub(crate) fn add(&mut self, leaf: &Step, rule: u32, guard: Guard, lists: &[ListPlan]) {
         match leaf {
             Step::Find(find) => match (find.field, &find.what) {
                 (Some(field @ (Field::Domain | Field::Mention)), what) => {
@@ -73,7 +76,10 @@ impl IndexBuilder {
                     self.list(*list, level_index(find.level), zone(field), rule, lists);
                 }
                 (field, what) => {
-                    self.tables.entry((level_index(find.level), zone(field))).or_default().add(what, rule);
+                    self.tables
+                        .entry((level_index(find.level), zone(field)))
+                        .or_default()
+                        .add(what, rule, guard);
                 }
             },
             Step::Scope(key, values) => {
@@ -98,7 +104,7 @@ impl IndexBuilder {
         if users.is_empty() {
             let table = self.tables.entry((level, zone)).or_default();
             for entry in lists.get(list as usize).into_iter().flat_map(|list| &list.entries) {
-                table.add(entry, id);
+                table.add(entry, id, Guard::NONE);
             }
         }
         users.push(rule);
@@ -122,11 +128,17 @@ impl Index {
                 users.iter().for_each(|rule| found(*rule));
             }
         };
+        let mut present = WordSet::default();
         for (level, wanted, table) in &self.tables {
-            for unit in 0..run.sources.len() {
-                if zone(Some(run.sources[unit].field)) == *wanted {
-                    table.candidates(run.text(unit, LEVELS[*level]), &mut each);
-                }
+            let units =
+                || (0..run.sources.len()).filter(|unit| zone(Some(run.sources[*unit].field)) == *wanted);
+            let units: SmallVec<[usize; 8]> = units().collect();
+            present.clear();
+            for unit in &units {
+                present.add_all(&run.text(*unit, LEVELS[*level]).present);
+            }
+            for unit in units {
+                table.candidates(run.text(unit, LEVELS[*level]), &present, &mut each);
             }
         }
         let post = run.post;

@@ -8,7 +8,7 @@ use streife_text::{FoldLevel, fold, words};
 
 use crate::Finding;
 use crate::compile::plan::{Find, ListPlan, Phrase, Step, What, hash_word};
-use crate::compile::table::TableBuilder;
+use crate::compile::table::{Guard, TableBuilder};
 use crate::evaluate::{level_index, plain_name};
 use crate::limits::{
     MAX_PHRASE_WORDS, MAX_REGEX_BYTES, MAX_REGEX_DEPTH, MAX_REGEX_PROGRAM_BYTES, MAX_REGEXES,
@@ -70,7 +70,7 @@ impl<'l, 's> Lowering<'l, 's> {
             names.insert(plain_name(&term.written).into_boxed_str());
             let Ok(what) = literal(&term.pattern, level) else { continue };
             let id = entries.len() as u32;
-            if !table.add(&what, id) {
+            if !table.add(&what, id, Guard::NONE) {
                 always.push(id);
             }
             entries.push(what);

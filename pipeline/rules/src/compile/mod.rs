@@ -8,4 +8,5 @@ mod witness;
 
 pub(crate) use index::{Index, IndexBuilder};
 pub(crate) use lower::{Lowering, base_level};
-pub(crate) use witness::cover;
+pub(crate) use table::WordSet;
+pub(crate) use witness::{cover, guard};

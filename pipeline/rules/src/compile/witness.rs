@@ -2,9 +2,11 @@
 //! rule would have to be tried on every post, so it is refused.
 
 use crate::Cost;
-use crate::compile::plan::{ListPlan, Step, What};
+use crate::compile::index::zone;
+use crate::compile::plan::{Find, ListPlan, Step, What};
+use crate::compile::table::Guard;
 use crate::limits::MIN_WITNESS_LITERAL;
-use crate::syntax::ast::{Compare, Quantity, ScopeKey};
+use crate::syntax::ast::{Compare, Field, Quantity, ScopeKey};
 
 /// Smallest cluster that says anything about a post.
 const MIN_CLUSTER_WITNESS: f64 = 3.0;
@@ -40,6 +42,52 @@ pub(crate) fn cover<'p>(step: &'p Step, lists: &[ListPlan]) -> Option<(Cost, Vec
             _ => None,
         },
         leaf => leaf_cost(leaf, lists).map(|cost| (cost, vec![leaf])),
+    }
+}
+
+/// The guard of `rule` for its witness `leaf`: words that every matching post has besides, in texts of the same level
+/// and zone; of several choices the longest, since long words are rare.
+pub(crate) fn guard(rule: &Step, leaf: &Step) -> Guard {
+    let Step::Find(witness) = leaf else { return Guard::NONE };
+    let mut choices = Vec::new();
+    required(rule, leaf, witness, &mut choices);
+    choices.into_iter().max_by_key(|(length, _)| *length).map_or(Guard::NONE, |(_, guard)| guard)
+}
+
+/// Collects what must hold wherever `step` holds, with the length of its shortest word.
+fn required(step: &Step, leaf: &Step, witness: &Find, choices: &mut Vec<(usize, Guard)>) {
+    match step {
+        Step::And(parts) => parts.iter().for_each(|part| required(part, leaf, witness, choices)),
+        Step::Pair { left, right, .. } => {
+            [left, right].into_iter().for_each(|part| required(part, leaf, witness, choices));
+        }
+        Step::Or(parts) => {
+            let words: Option<Vec<(usize, u64)>> =
+                parts.iter().map(|part| longest(part, leaf, witness)).collect();
+            choices.extend(words.and_then(|words| {
+                let hashes: Vec<u64> = words.iter().map(|(_, hash)| *hash).collect();
+                let guard = Guard::of(&hashes);
+                (guard != Guard::NONE).then_some((words.iter().map(|(length, _)| *length).min()?, guard))
+            }));
+        }
+        part => {
+            choices.extend(longest(part, leaf, witness).map(|(length, hash)| (length, Guard::of(&[hash]))))
+        }
+    }
+}
+
+/// The longest word of a term and its length; none for the witness itself and where its texts are not looked at.
+fn longest(part: &Step, leaf: &Step, witness: &Find) -> Option<(usize, u64)> {
+    match part {
+        Step::Find(Find { field, level, what: What::Words(phrase) })
+            if !std::ptr::eq(part, leaf)
+                && *level == witness.level
+                && zone(*field) == zone(witness.field)
+                && !matches!(field, Some(Field::Domain | Field::Mention)) =>
+        {
+            phrase.text.split(' ').map(str::len).zip(phrase.hashes.iter().copied()).max()
+        }
+        _ => None,
     }
 }
 

@@ -186,11 +186,12 @@ fn in_text(
     match what {
         What::Words(phrase) => {
             let [first, ..] = &*phrase.hashes else { return false };
-            for at in (0..text.hashes.len()).filter(|at| text.hashes[*at] == *first) {
-                let end = at + phrase.hashes.len();
-                if text.hashes.get(at..end) == Some(&*phrase.hashes)
-                    && phrase.text.split(' ').enumerate().all(|(i, word)| text.word(at + i) == word)
-                    && let Some(stop) = place(at as u32, end as u32)
+            if !text.may_have(phrase) {
+                return false;
+            }
+            for (at, _) in text.hashes.iter().enumerate().filter(|(_, hash)| *hash == first) {
+                if text.is_at(at, phrase)
+                    && let Some(stop) = place(at as u32, (at + phrase.hashes.len()) as u32)
                 {
                     found = true;
                     if stop {
@@ -202,7 +203,7 @@ fn in_text(
         What::List(id) => {
             let Some(list) = lists.get(*id as usize) else { return false };
             let mut entries: SmallVec<[u32; 16]> = list.always.iter().copied().collect();
-            list.table.candidates(text, &mut |entry| entries.push(entry));
+            list.table.candidates(text, &text.present, &mut |entry| entries.push(entry));
             entries.sort_unstable();
             entries.dedup();
             for entry in entries {
@@ -233,7 +234,8 @@ fn in_text(
     found
 }
 
-fn word_is(what: &What, word: &str) -> bool {
+/// Is `word` what a wildcard or fuzzy term looks for?
+pub(crate) fn word_is(what: &What, word: &str) -> bool {
     match what {
         What::Prefix(literal) => word.starts_with(&**literal),
         What::Suffix(literal) => word.ends_with(&**literal),

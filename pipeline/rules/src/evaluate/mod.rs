@@ -5,7 +5,7 @@ mod find;
 mod units;
 
 pub(crate) use explain::explain;
-pub(crate) use find::{Match, Run};
+pub(crate) use find::{Match, Run, word_is};
 pub(crate) use units::{LEVELS, LevelText, Unit, host, level_index, plain_name};
 
 use streife_text::FoldLevel;

@@ -4,7 +4,8 @@ use streife_domain::Span;
 use streife_text::{FoldLevel, Folded, Word, fold_into, words};
 
 use crate::PostView;
-use crate::compile::plan::hash_word;
+use crate::compile::WordSet;
+use crate::compile::plan::{Phrase, hash_word};
 use crate::limits::{MAX_FIELD_BYTES, MAX_POST_ITEMS};
 use crate::syntax::ast::Field;
 
@@ -14,6 +15,8 @@ pub(crate) struct LevelText {
     pub(crate) folded: Folded,
     pub(crate) words: Vec<Word>,
     pub(crate) hashes: Vec<u64>,
+    /// The hashes, roughly, for a quick no.
+    pub(crate) present: WordSet,
     ready: bool,
 }
 
@@ -24,6 +27,20 @@ impl LevelText {
             .get(position)
             .and_then(|word| self.folded.text.get(word.start as usize..word.end as usize))
             .unwrap_or("")
+    }
+
+    /// Does the phrase begin at this position?
+    pub(crate) fn is_at(&self, position: usize, phrase: &Phrase) -> bool {
+        let count = phrase.hashes.len();
+        self.hashes.get(position..position + count) == Some(&*phrase.hashes)
+            && (count == 1 && self.word(position) == &*phrase.text
+                || count > 1
+                    && phrase.text.split(' ').enumerate().all(|(i, word)| self.word(position + i) == word))
+    }
+
+    /// May the phrase be here?
+    pub(crate) fn may_have(&self, phrase: &Phrase) -> bool {
+        phrase.hashes.iter().all(|hash| self.present.may_have(*hash))
     }
 
     /// Where words `start..end` stand in the original.
@@ -57,8 +74,12 @@ impl LevelText {
         words(&self.folded.text, &mut self.words);
         let bytes = self.folded.text.as_bytes();
         self.hashes.clear();
-        self.hashes
-            .extend(self.words.iter().map(|word| hash_word(&bytes[word.start as usize..word.end as usize])));
+        self.present.clear();
+        for word in &self.words {
+            let hash = hash_word(&bytes[word.start as usize..word.end as usize]);
+            self.present.insert(hash);
+            self.hashes.push(hash);
+        }
     }
 }
 

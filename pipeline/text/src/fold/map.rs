@@ -71,6 +71,17 @@ impl Folded {
         self.original_len = 0;
     }
 
+    /// How much there is, for [`Folded::back_to`].
+    pub(super) fn mark(&self) -> (usize, usize) {
+        (self.text.len(), self.pieces.len())
+    }
+
+    /// Takes back what was appended since [`Folded::mark`].
+    pub(super) fn back_to(&mut self, (text, pieces): (usize, usize)) {
+        self.text.truncate(text);
+        self.pieces.truncate(pieces);
+    }
+
     pub(super) fn finish(&mut self, original_len: usize) {
         self.original_len = offset(original_len);
     }

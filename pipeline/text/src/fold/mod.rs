@@ -15,6 +15,8 @@ mod quick;
 mod spelling;
 mod stem;
 
+use std::ops::Range;
+
 pub use map::Folded;
 
 use crate::chars::fold_case;
@@ -58,15 +60,45 @@ pub fn fold_into(text: &str, level: FoldLevel, folded: &mut Folded) {
     match level {
         FoldLevel::None => folded.keep(0, text),
         FoldLevel::Case => fold_case_into(text, folded),
-        FoldLevel::Std => {
-            if !quick::fold(text, folded) {
-                folded.clear();
-                spelling::fold(text, folded);
-            }
-        }
+        FoldLevel::Std => fold_std_into(text, folded),
         FoldLevel::Stem => stem::fold(text, folded),
     }
     folded.finish(text.len());
+}
+
+/// One pass where that will do; else part by part, so that one disguised word costs its own part alone.
+fn fold_std_into(text: &str, folded: &mut Folded) {
+    if quick::fold_part(text, 0..text.len(), folded) {
+        return;
+    }
+    folded.clear();
+    for part in parts(text) {
+        let mark = folded.mark();
+        if !quick::fold_part(text, part.clone(), folded) {
+            folded.back_to(mark);
+            spelling::fold_part(text, part, folded);
+        }
+    }
+}
+
+/// Cuts a text where folding level `std` cannot see across: after a space between two words, of which the one ends and
+/// the other begins with two different ASCII letters. Such words are never taken for spaced-out letters, and nothing is
+/// composed over the space. The parts cover the whole text.
+fn parts(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes();
+    let pair =
+        |a: u8, b: u8| a.is_ascii_alphabetic() && b.is_ascii_alphabetic() && !a.eq_ignore_ascii_case(&b);
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        if start >= bytes.len() {
+            return None;
+        }
+        let is_cut = |window: &[u8]| matches!(*window, [a, b, b' ', c, d] if pair(a, b) && pair(c, d));
+        let cut = bytes[start..].windows(5).position(is_cut).map_or(bytes.len(), |at| start + at + 3);
+        let part = start..cut;
+        start = cut;
+        Some(part)
+    })
 }
 
 fn fold_case_into(text: &str, folded: &mut Folded) {

@@ -2,7 +2,9 @@
 //! and `ä ö ü ß` need work.
 //!
 //! It gives up as soon as it sees anything that [`super::spelling`] might change otherwise: letters three
-//! times in a row, digits in words, single letters in a row, or characters outside the few ranges known here.
+//! times in a row, digits that stand for letters, single letters in a row, or characters outside the few ranges known here.
+
+use std::ops::Range;
 
 use super::Folded;
 
@@ -37,6 +39,8 @@ const KINDS: [Kind; 256] = {
 
 /// Letters in a word from which its digits may be letters (see [`super::leet`]).
 const MIN_LETTERS: u32 = 3;
+/// Longest group of digits inside a word that may be letters; at an edge it is one.
+const MAX_INNER_DIGITS: u32 = 2;
 /// Single letters in a row that may be one word.
 const MIN_SINGLES: u32 = 3;
 
@@ -48,6 +52,11 @@ struct Word {
     /// Of these, the second ones.
     second_letters: u32,
     digits: u32,
+    /// The digits since the last letter, and whether all of them may stand for letters.
+    group: u32,
+    group_is_letters: bool,
+    /// A group of digits stands for letters if the word has letters enough.
+    disguised: bool,
     /// The last letter, and how many times in a row.
     last: u32,
     repeats: u32,
@@ -62,11 +71,19 @@ struct Gap {
 }
 
 /// Folds `text` to level `std` if that is simple; else false, and `folded` holds anything.
+#[cfg(test)]
 pub(super) fn fold(text: &str, folded: &mut Folded) -> bool {
+    fold_part(text, 0..text.len(), folded)
+}
+
+/// Folds a part of `text` that [`super::parts`] gave and appends it to `folded`, if that is simple; else false, and
+/// `folded` has anything appended.
+pub(super) fn fold_part(text: &str, part: Range<usize>, folded: &mut Folded) -> bool {
+    let text = &text[..part.end];
     let bytes = text.as_bytes();
     let (mut word, mut gap) = (Word::default(), Gap::default());
-    let mut kept = 0;
-    let mut at = 0;
+    let mut kept = part.start;
+    let mut at = part.start;
     while let Some(&byte) = bytes.get(at) {
         let mut length = 1;
         match KINDS[usize::from(byte)] {
@@ -75,7 +92,7 @@ pub(super) fn fold(text: &str, folded: &mut Folded) -> bool {
                     return false;
                 }
             }
-            Kind::Digit => word.digits += 1,
+            Kind::Digit => word.digit(byte),
             Kind::Sign if word.letters > 0 => return false,
             Kind::Other | Kind::Sign => {
                 if !gap.add(&mut word) {
@@ -123,8 +140,26 @@ pub(super) fn fold(text: &str, folded: &mut Folded) -> bool {
 }
 
 impl Word {
+    fn digit(&mut self, digit: u8) {
+        let stands_for_letter = matches!(digit, b'0' | b'1' | b'3' | b'4' | b'5' | b'7');
+        self.group_is_letters = stands_for_letter && (self.group == 0 || self.group_is_letters);
+        self.group += 1;
+        self.digits += 1;
+    }
+
+    /// A group of digits ends, before a letter (`inside`, if there is one before it too) or with the word.
+    fn end_group(&mut self, before_letter: bool) {
+        let inside = before_letter && self.letters > 0;
+        let longest = if inside { MAX_INNER_DIGITS } else { 1 };
+        self.disguised |= self.group > 0 && self.group <= longest && self.group_is_letters;
+        self.group = 0;
+    }
+
     /// Adds a letter; false when it is the third in a row.
     fn letter(&mut self, code: u32) -> bool {
+        if self.group > 0 {
+            self.end_group(true);
+        }
         self.letters += 1;
         if self.last == code {
             self.repeats += 1;
@@ -146,7 +181,8 @@ impl Gap {
                 (true, 1) => self.singles + 1,
                 (true, _) => 1,
             };
-            if self.singles >= MIN_SINGLES || (word.digits > 0 && word.letters >= MIN_LETTERS) {
+            word.end_group(false);
+            if self.singles >= MIN_SINGLES || (word.disguised && word.letters >= MIN_LETTERS) {
                 return false;
             }
             *word = Word::default();

@@ -19,6 +19,8 @@
 //!
 //! A word alone and the same word in a sentence fold alike, so that rule terms meet texts.
 
+use std::ops::Range;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 use unicode_normalization::{IsNormalized, is_nfkc_quick};
@@ -39,20 +41,21 @@ pub(super) struct Cell {
     pub(super) end: u32,
 }
 
-/// Folds `text` to level `std`.
-pub(super) fn fold(text: &str, folded: &mut Folded) {
-    let cells = cells(text);
+/// Folds a part of `text` to level `std` and appends it to `folded`.
+pub(super) fn fold_part(text: &str, part: Range<usize>, folded: &mut Folded) {
+    let cells = cells(text, part);
     write(&cells, text, folded);
 }
 
-/// The cells of `text` folded to level `std`.
-pub(super) fn cells(text: &str) -> Vec<Cell> {
-    let mut cells: Vec<Cell> = text
+/// The cells of a part of `text` folded to level `std`.
+pub(super) fn cells(text: &str, part: Range<usize>) -> Vec<Cell> {
+    let first = part.start;
+    let mut cells: Vec<Cell> = text[part]
         .char_indices()
         .map(|(at, c)| Cell {
             c,
-            start: crate::segment::offset(at),
-            end: crate::segment::offset(at + c.len_utf8()),
+            start: crate::segment::offset(first + at),
+            end: crate::segment::offset(first + at + c.len_utf8()),
         })
         .collect();
     let mut before = Vec::new();

@@ -10,8 +10,8 @@
 //! It does not undo `ge-` or umlauts of the plural (`Haus`, `Häuser`), nor take compounds apart: wildcards do
 //! that. Words that only differ by an ending meet even if they are unrelated; it trades precision for recall.
 
+use super::Folded;
 use super::spelling::{self, Cell, is_latin};
-use super::{Folded, quick};
 use crate::chars::is_word_char;
 
 /// Fewest letters that remain of a word.
@@ -21,12 +21,9 @@ const ENDINGS: [&str; 12] = ["innen", "erin", "ing", "ern", "ens", "em", "en", "
 
 /// Folds `text` to level `stem`.
 pub(super) fn fold(text: &str, folded: &mut Folded) {
-    let cells = if quick::fold(text, folded) {
-        folded.finish(text.len());
-        cells_of(folded)
-    } else {
-        spelling::cells(text)
-    };
+    super::fold_std_into(text, folded);
+    folded.finish(text.len());
+    let cells = cells_of(folded);
     folded.clear();
     let mut stemmed = Vec::with_capacity(cells.len());
     for run in cells.chunk_by(|a, b| is_word_char(a.c) == is_word_char(b.c)) {

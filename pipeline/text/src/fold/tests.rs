@@ -94,6 +94,7 @@ fn spaced_out_words_end_at_a_wider_gap() {
 fn ordinary_posts_take_the_quick_path() {
     for text in [
         "Am 20. April 1990, „wie üblich“ – große Straße 12 😀!",
+        "@user12345 Combat18, 88er, WM2014Finale",
         "@name Sieh mal: #Tag",
         "plain ASCII, 12 words",
     ] {
@@ -166,11 +167,23 @@ proptest! {
     }
 
     #[test]
+    fn parts_fold_like_the_whole(text in prop_oneof![texts(), "[aAb4s5.@ -]{0,40}", "[a-dA-D0-5ä ]{0,60}"]) {
+        let (mut whole, mut by_part) = (Folded::default(), Folded::default());
+        spelling::fold_part(&text, 0..text.len(), &mut whole);
+        fold_std_into(&text, &mut by_part);
+        prop_assert_eq!(&by_part.text, &whole.text);
+        for (at, c) in whole.text.char_indices() {
+            let end = at + c.len_utf8();
+            prop_assert_eq!(by_part.original_span(at, end), whole.original_span(at, end));
+        }
+    }
+
+    #[test]
     fn the_quick_path_agrees_with_the_thorough_one(text in prop_oneof![texts(), "[a-zA-ZäöüßÄÉéñæÞ×€„“–•😀 .,!?0-9@#s-]{0,60}", "[a-zäß …\u{a0}\u{ad}\u{200d}\u{fe0f}§«°\u{2600}-\u{27bf}\u{1f1e6}-\u{1f1ff}\u{1f300}-\u{1f9ff}.]{0,40}"]) {
         let mut quick = Folded::default();
         if quick::fold(&text, &mut quick) {
             let mut thorough = Folded::default();
-            spelling::fold(&text, &mut thorough);
+            spelling::fold_part(&text, 0..text.len(), &mut thorough);
             prop_assert_eq!(&quick.text, &thorough.text);
             for (at, c) in quick.text.char_indices() {
                 let end = at + c.len_utf8();
