@@ -50,8 +50,8 @@ def work(root, languages):
     dev = [row for row in rows if row.dev]
     train = [row for row in rows if not row.dev]
     train = [train[i] for i in random.permutation(len(train))]
-    news = [row for row in data.news(root) if row.language in languages]
-    return dev + news + train
+    plain = [row for row in data.news(root) + data.pages(root) if row.language in languages]
+    return dev + plain + train
 
 
 def main():
