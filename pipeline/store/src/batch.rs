@@ -136,6 +136,11 @@ impl Batcher {
         (self.pending.records > 0).then(|| std::mem::take(&mut self.pending))
     }
 
+    /// Records gathered and not yet taken.
+    pub const fn waiting(&self) -> usize {
+        self.pending.records
+    }
+
     /// When the pending batch becomes due by age.
     pub fn due_at(&self) -> Option<Timestamp> {
         let at = self.pending.opened_at.as_micros().saturating_add(self.limits.age_micros);

@@ -156,6 +156,7 @@ impl Store {
                 .await?;
             if count > 0 {
                 self.execute(&format!("DELETE FROM {name} WHERE {stale}")).await?;
+                crate::metrics::swept(name, count);
                 found.push((name, count));
             }
         }

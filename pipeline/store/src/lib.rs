@@ -9,8 +9,10 @@
 //! The only crate that knows ClickHouse. It never retries: the runtime does, by [`StoreError::is_transient`].
 
 mod batch;
+mod due;
 pub mod engine;
 mod erasure;
+mod erasure_runs;
 mod error;
 mod metrics;
 mod migrate;
@@ -18,11 +20,14 @@ pub mod queries;
 mod retention;
 mod rows;
 mod store;
+mod tls;
 
 pub use batch::{Batch, BatchLimits, Batcher, LogPosition, Pushed};
+pub use due::{Expired, PurposeCount};
 pub use erasure::{Erased, Erasure};
+pub use erasure_runs::{ErasureCount, new_run_id};
 pub use error::StoreError;
-pub use metrics::register as register_metrics;
+pub use metrics::{descriptions as metric_descriptions, register as register_metrics};
 pub use migrate::{Applied, MIGRATIONS, Migration};
 pub use retention::{Retention, RollUp};
 pub use rows::{

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use prometheus::core::{Collector, Desc};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::{StoreError, Table};
 
@@ -16,6 +17,11 @@ struct Metrics {
     failures: IntCounterVec,
     batch_records: Histogram,
     batch_bytes: Histogram,
+    left_out: IntCounter,
+    swept: IntCounterVec,
+    disk_free: IntGauge,
+    disk_total: IntGauge,
+    last_retention: IntGauge,
 }
 
 impl Metrics {
@@ -43,7 +49,36 @@ impl Metrics {
                 HistogramOpts::new(name("batch_bytes"), "Bytes of the records in a written batch")
                     .buckets(prometheus::exponential_buckets(1_024.0, 4.0, 9)?),
             )?,
+            left_out: IntCounter::new(
+                name("erased_rows_left_out_total"),
+                "Rows of erased posts that were delivered again and not written",
+            )?,
+            swept: IntCounterVec::new(
+                Opts::new(name("erased_rows_swept_total"), "Rows of erased posts that had come back and were deleted"),
+                &["table"],
+            )?,
+            disk_free: IntGauge::new(name("disk_free_bytes"), "Free bytes of ClickHouse's disk")?,
+            disk_total: IntGauge::new(name("disk_bytes"), "All bytes of ClickHouse's disk")?,
+            last_retention: IntGauge::new(
+                "streife_retention_last_run_timestamp_seconds",
+                "When the last run of `streife retention run` ended; 0 when there was none",
+            )?,
         })
+    }
+
+    fn collectors(&self) -> [Box<dyn Collector>; 10] {
+        [
+            Box::new(self.rows.clone()),
+            Box::new(self.inserts.clone()),
+            Box::new(self.failures.clone()),
+            Box::new(self.batch_records.clone()),
+            Box::new(self.batch_bytes.clone()),
+            Box::new(self.left_out.clone()),
+            Box::new(self.swept.clone()),
+            Box::new(self.disk_free.clone()),
+            Box::new(self.disk_total.clone()),
+            Box::new(self.last_retention.clone()),
+        ]
     }
 }
 
@@ -53,11 +88,38 @@ impl Metrics {
 /// When they are in it already.
 pub fn register(registry: &Registry) -> Result<(), prometheus::Error> {
     let metrics = METRICS.as_ref().map_err(|e| prometheus::Error::Msg(e.clone()))?;
-    registry.register(Box::new(metrics.rows.clone()))?;
-    registry.register(Box::new(metrics.inserts.clone()))?;
-    registry.register(Box::new(metrics.failures.clone()))?;
-    registry.register(Box::new(metrics.batch_records.clone()))?;
-    registry.register(Box::new(metrics.batch_bytes.clone()))
+    metrics.collectors().into_iter().try_for_each(|collector| registry.register(collector))
+}
+
+/// Names and labels of all metrics of this crate.
+pub fn descriptions() -> Vec<Desc> {
+    let Ok(metrics) = &*METRICS else { return Vec::new() };
+    metrics.collectors().iter().flat_map(|collector| collector.desc().into_iter().cloned().collect::<Vec<_>>()).collect()
+}
+
+pub(crate) fn left_out(rows: usize) {
+    if let Ok(metrics) = &*METRICS {
+        metrics.left_out.inc_by(rows as u64);
+    }
+}
+
+pub(crate) fn swept(table: &str, rows: u64) {
+    if let Ok(metrics) = &*METRICS {
+        metrics.swept.with_label_values(&[table]).inc_by(rows);
+    }
+}
+
+pub(crate) fn disk(free_bytes: u64, total_bytes: u64) {
+    if let Ok(metrics) = &*METRICS {
+        metrics.disk_free.set(i64::try_from(free_bytes).unwrap_or(i64::MAX));
+        metrics.disk_total.set(i64::try_from(total_bytes).unwrap_or(i64::MAX));
+    }
+}
+
+pub(crate) fn retention_ran(at_secs: i64) {
+    if let Ok(metrics) = &*METRICS {
+        metrics.last_retention.set(at_secs);
+    }
 }
 
 pub(crate) fn inserted(table: Table, rows: usize, duration: Duration) {

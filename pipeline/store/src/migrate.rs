@@ -31,7 +31,12 @@ macro_rules! migration {
 }
 
 /// All migrations. One that has been released is never changed; a new one is added.
-pub const MIGRATIONS: [Migration; 2] = [migration!("0001_posts"), migration!("0002_ledger")];
+pub const MIGRATIONS: [Migration; 4] = [
+    migration!("0001_posts"),
+    migration!("0002_ledger"),
+    migration!("0003_erasure_runs"),
+    migration!("0004_queue_rank"),
+];
 
 /// What [`Store::migrate`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,6 +82,31 @@ impl Store {
     /// [`StoreError::MigrationRunning`] while another process migrates, and what ClickHouse says.
     pub async fn migrate(&self) -> Result<Applied, StoreError> {
         self.migrate_with(&MIGRATIONS).await
+    }
+
+    /// The migrations of this version that the database lacks. Changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::MigrationChanged`] when an applied one is not the one known here, and what ClickHouse says; a
+    /// database that was never migrated lacks a table and is refused with code 60 or 81.
+    pub async fn pending_migrations(&self) -> Result<Vec<&'static str>, StoreError> {
+        let recorded: Vec<Recorded> =
+            self.client().query("SELECT ?fields FROM schema_migrations FINAL").fetch_all().await?;
+        let mut pending = Vec::new();
+        for migration in &MIGRATIONS {
+            match recorded.iter().find(|found| found.name == migration.name) {
+                None => pending.push(migration.name),
+                Some(found) if found.sha256 != migration.sha256() => {
+                    return Err(StoreError::MigrationChanged {
+                        name: found.name.clone(),
+                        recorded: found.sha256.clone(),
+                        known: migration.sha256(),
+                    });
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(pending)
     }
 
     /// As [`Store::migrate`], with other migrations.

@@ -1,17 +1,18 @@
 //! The store: a client to one database, and the sink for batches.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clickhouse::{Client, Row, RowOwned, RowWrite};
 use tokio::sync::Mutex;
 
 use crate::erasure::ErasedSet;
-use crate::{Batch, Rows, StoreError, Table, metrics};
+use crate::{Batch, Rows, StoreError, Table, metrics, tls};
 
 /// How to reach ClickHouse.
 #[derive(Clone)]
 pub struct StoreConfig {
-    /// `http://host:8123`, or the embedded engine's address.
+    /// `https://host:8443`, `http://host:8123`, or the embedded engine's address.
     pub url: String,
     /// Database; created by [`Store::migrate`].
     pub database: String,
@@ -21,6 +22,8 @@ pub struct StoreConfig {
     pub password: String,
     /// How long one insert may take.
     pub insert_timeout: Duration,
+    /// File with the certificates, in PEM, of the only authorities that may vouch for an `https` server.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for StoreConfig {
@@ -43,6 +46,7 @@ impl StoreConfig {
             user: user.into(),
             password: password.into(),
             insert_timeout: Duration::from_secs(60),
+            ca_file: None,
         }
     }
 }
@@ -78,18 +82,15 @@ impl Store {
     pub fn connect(config: StoreConfig) -> Result<Self, StoreError> {
         let url = url::Url::parse(&config.url)
             .map_err(|e| StoreError::Config(format!("the URL {:?} is none: {e}", config.url)))?;
-        if url.scheme() != "http" {
-            return Err(StoreError::Config(format!(
-                "{} is not supported; use http, with TLS ended by a proxy on this machine where the server is remote",
-                url.scheme()
-            )));
+        if !["http", "https"].contains(&url.scheme()) {
+            return Err(StoreError::Config(format!("{} is not supported; use http or https", url.scheme())));
         }
         let name_is_plain =
             |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !name_is_plain(&config.database) {
             return Err(StoreError::Config("a database's name has letters, digits and _ only".to_owned()));
         }
-        let client = Client::default()
+        let client = tls::client(config.ca_file.as_deref())?
             .with_url(&config.url)
             .with_database(&config.database)
             .with_user(&config.user)
@@ -140,6 +141,7 @@ impl Store {
         drop(erased);
         self.write_rows(rows, token).await?;
         metrics::batch_written(batch.records, batch.bytes);
+        metrics::left_out(left_out);
         Ok(Written { rows: rows.total(), erased: left_out })
     }
 

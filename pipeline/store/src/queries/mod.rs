@@ -2,6 +2,7 @@
 //! written into a statement.
 
 mod campaign;
+mod head;
 mod item;
 mod queue;
 mod recent;
@@ -10,6 +11,7 @@ mod system;
 mod trends;
 
 pub use campaign::{CampaignHour, CampaignMember};
+pub use head::{HeadEntry, HeadOrder, HeadSize};
 pub use item::{FlaggedItem, IdentityItem, RuleDay};
 pub use queue::{QueueCursor, QueueFilter, QueueOrder, QueuePage};
 pub use recent::{Prefilter, RecentPost};

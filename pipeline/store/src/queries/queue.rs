@@ -17,6 +17,10 @@ const MAX_PAGE: u32 = 500;
 pub struct QueueFilter {
     /// This priority or higher.
     pub at_least: Option<Priority>,
+    /// Exactly this priority.
+    pub exactly: Option<Priority>,
+    /// Only these sources; none named means all.
+    pub sources: Vec<String>,
     /// Language code.
     pub language: Option<String>,
     /// Source.
@@ -126,9 +130,11 @@ impl Store {
     }
 }
 
-fn conditions(filter: &QueueFilter) -> String {
+pub(super) fn conditions(filter: &QueueFilter) -> String {
     let parts = [
         filter.at_least.is_some().then_some("toInt8(priority) >= {at_least:Int8}"),
+        filter.exactly.is_some().then_some("toInt8(priority) = {exactly:Int8}"),
+        (!filter.sources.is_empty()).then_some("has({sources:Array(String)}, toString(source))"),
         filter.language.is_some().then_some("language = {language:String}"),
         filter.source.is_some().then_some("source = {source:String}"),
         filter.rule.is_some().then_some("has(rules, {rule:String})"),
@@ -142,9 +148,15 @@ fn conditions(filter: &QueueFilter) -> String {
     if set.is_empty() { "true".to_owned() } else { set.join(" AND ") }
 }
 
-fn bind(mut query: clickhouse::query::Query, filter: &QueueFilter) -> clickhouse::query::Query {
+pub(super) fn bind(mut query: clickhouse::query::Query, filter: &QueueFilter) -> clickhouse::query::Query {
     if let Some(priority) = filter.at_least {
         query = query.param("at_least", priority_value(priority));
+    }
+    if let Some(priority) = filter.exactly {
+        query = query.param("exactly", priority_value(priority));
+    }
+    if !filter.sources.is_empty() {
+        query = query.param("sources", &filter.sources);
     }
     for (name, value) in [
         ("language", filter.language.as_deref()),

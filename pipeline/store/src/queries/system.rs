@@ -50,7 +50,19 @@ impl Store {
             .query("SELECT min(free_space) AS free, min(total_space) AS total FROM system.disks")
             .fetch_one::<(u64, u64)>()
             .await?;
+        crate::metrics::disk(disk_free_bytes, disk_total_bytes);
         let version = self.client().query("SELECT version()").fetch_one().await?;
         Ok(SystemState { version, tables, disk_free_bytes, disk_total_bytes })
+    }
+}
+
+impl Store {
+    /// The server's clock.
+    ///
+    /// # Errors
+    /// What ClickHouse says.
+    pub async fn server_time(&self) -> Result<streife_domain::Timestamp, StoreError> {
+        let micros: i64 = self.client().query("SELECT toUnixTimestamp64Micro(now64(6)) AS at").fetch_one().await?;
+        Ok(streife_domain::Timestamp::from_micros(micros))
     }
 }
