@@ -182,8 +182,8 @@ def news(root, languages={"deu": "de", "eng": "en", "arb": "ar", "tur": "tr", "p
 _PARAGRAPH = re.compile(r"<p[^>]*>(.*?)</p>", re.S | re.I)
 _TAG = re.compile(r"<[^>]+>")
 _COMMON = {
-    "de": {"der", "die", "und", "das", "ist", "nicht", "ein", "mit"},
-    "en": {"the", "and", "of", "is", "to", "that", "with", "for"},
+    "de": set("der die und das ist nicht ein eine mit ich zu den von auf es sich auch wie wir im dem für sind".split()),
+    "en": set("the and of is to that with for a i you it in my this was are have not on be at but".split()),
 }
 # A paragraph is cut into pieces about as long as a post.
 PIECE = 280
@@ -201,6 +201,58 @@ def _pieces(paragraph):
         yield piece
 
 
+def _language(words):
+    """German or English by common words; nothing where there are too few of them."""
+    found = {code: sum(word in common for word in words) for code, common in _COMMON.items()}
+    best = max(found, key=found.get)
+    return best if found[best] >= 2 else None
+
+
+def _held(name):
+    """Is a file or text without a label in the third that is held out?"""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % 3 == 0
+
+
+def _strings(value, key=None):
+    """Strings under the keys that hold a post's text, in any answer of a platform."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _strings(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner, key)
+    elif isinstance(value, str):
+        recording = None
+        if value[:1] in ("[", "{") and len(value) > 50:
+            try:
+                recording = json.loads(value)
+            except ValueError:
+                pass
+        if recording is not None:
+            yield from _strings(recording)
+        elif key in ("text", "content", "body", "selftext", "title"):
+            yield value
+
+
+def recorded(root):
+    """Posts in recorded answers of platforms, without a label, German and English by their common words."""
+    rows = {}
+    for pattern in ("bluesky_*", "mastodon_*", "reddit_*", "discourse_*"):
+        for path in sorted(Path(root).glob(f"../fixtures/{pattern}/*.json*")):
+            for line in path.read_text(encoding="utf8", errors="replace").splitlines() if path.suffix == ".jsonl" else [path.read_text(encoding="utf8", errors="replace")]:
+                try:
+                    answer = json.loads(line)
+                except ValueError:
+                    continue
+                for string in _strings(answer):
+                    text = clean(_TAG.sub(" ", string))[: 2 * PIECE]
+                    words = text.lower().split()
+                    language = _language(words) if len(words) >= 4 else None
+                    if language:
+                        rows.setdefault(text, Row("recorded", language, text, dev=_held(text)))
+    return list(rows.values())
+
+
 def pages(root):
     """Paragraphs of web pages without a label, in pieces as long as posts, German and English by their common words."""
     rows = {}
@@ -210,7 +262,12 @@ def pages(root):
                 text = clean(_TAG.sub(" ", html.unescape(paragraph)))
                 for piece in _pieces(text) if len(text) >= 60 else ():
                     words = piece.lower().split()
-                    language = max(_COMMON, key=lambda code: sum(word in _COMMON[code] for word in words))
-                    if len(words) >= 8 and sum(word in _COMMON[language] for word in words) >= 2:
-                        rows.setdefault(piece, Row("page", language, piece, dev=int(hashlib.sha256(path.name.encode()).hexdigest(), 16) % 3 == 0))
+                    language = _language(words) if len(words) >= 8 else None
+                    if language:
+                        rows.setdefault(piece, Row("page", language, piece, dev=_held(path.name)))
     return list(rows.values())
+
+
+def plain(root):
+    """Everything without a label: what a stream mostly consists of."""
+    return news(root) + pages(root) + recorded(root)

@@ -141,7 +141,7 @@ def names_a_group(row):
 def false_alarms(rows, outputs, labels):
     """Lines: how often texts that only name a group are labelled, by any head."""
     lines = []
-    sets = {"our sentences that name, praise or report": lambda row: row.source in NEUTRAL, "news and web text that names a group": lambda row: row.source in ("news", "page") and names_a_group(row), "all news and web text held out": lambda row: row.source in ("news", "page")}
+    sets = {"our sentences that name, praise or report": lambda row: row.source in NEUTRAL, "text without a label that names a group": lambda row: row.source in ("news", "page", "recorded") and names_a_group(row), "all text without a label, held out": lambda row: row.source in ("news", "page", "recorded")}
     for language in ("de", "en", "ar", "tr"):
         for title, fits in sets.items():
             some = [i for i, row in enumerate(rows) if row.language == language and fits(row)]
@@ -173,7 +173,7 @@ def main():
     dev, logits = calibrate.load_dev(arguments.data, arguments.logits)
     dev_rows = [row for row, _ in dev]
     asked = functional.rows(arguments.data)
-    plain = [row for row in data.news(arguments.data) + data.pages(arguments.data) if row.dev and score.key(row.text) in logits]
+    plain = [row for row in data.plain(arguments.data) if row.dev and score.key(row.text) in logits]
     outputs = {"encoder": np.array([logits[key] for _, key in dev])}
     costs = []
 

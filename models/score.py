@@ -50,7 +50,7 @@ def work(root, languages):
     dev = [row for row in rows if row.dev]
     train = [row for row in rows if not row.dev]
     train = [train[i] for i in random.permutation(len(train))]
-    plain = [row for row in data.news(root) + data.pages(root) if row.language in languages]
+    plain = [row for row in data.plain(root) if row.language in languages]
     return dev + plain + train
 
 

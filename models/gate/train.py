@@ -39,11 +39,11 @@ MARGIN_PENALTY, MARGIN_CLIP = 0.2, 2.0
 # Heads that put a post before people (pipeline/runtime/src/decide.rs).
 ALERT_HEADS = ("group_hate", "violence", "attack_on_order", "defamation", "antisemitism")
 # Of a stream: the share of plain text, what stands for it, and sets whose rows were made, not found.
-PLAIN, PLAIN_SOURCES, MADE_SOURCES = 0.8, ("news", "page"), ("gahd", "gahd_dev", "hatemoji")
+PLAIN, PLAIN_SOURCES, MADE_SOURCES = 0.8, ("news", "page", "recorded"), ("gahd", "gahd_dev", "hatemoji")
 PLAIN_WEIGHT = 6.0
 
 ABOUT_STREAM = (
-    f"A stream is {PLAIN:.0%} plain text (news and web sentences) and {1 - PLAIN:.0%} posts of the sets that were found, not made. "
+    f"A stream is {PLAIN:.0%} plain text (news and web sentences, recorded posts without a label) and {1 - PLAIN:.0%} posts of the sets that were found, not made. "
     f"The threshold keeps {RECALL:.0%} of what the encoder would flag among these rows; each half of the rows is judged by a threshold from the other half. "
     "Sets whose rows were written to fool a model (gahd, hatemoji) are shown by source and not tuned for."
 )
@@ -180,7 +180,7 @@ def main():
     rows = data.labelled(arguments.data)
     train = capped([row for row in rows if not row.dev])
     dev = [row for row, _ in dev_rows]
-    plain = [row for row in data.news(arguments.data) + data.pages(arguments.data) if row.language in languages]
+    plain = [row for row in data.plain(arguments.data) if row.language in languages]
     plain = [row for row in plain if score.key(row.text) in logits]
     note(f"{len(train)} training rows, {len(dev)} dev rows, {len(plain)} plain sentences")
 

@@ -14,6 +14,10 @@ from tokenizers import Tokenizer
 import data
 
 SIZE, ARABIC = 64_000, 4_000
+# Of the plain sentences: languages of Europe and its neighbours, by the codes of NTREX.
+LANGUAGES = frozenset(
+    "deu eng arb tur fra ita spa por nld rus ukr pol bos hrv srp-Latn srp-Cyrl sqi ron bul ell heb pus prs fas kmr ckb-Arab amh ces hun dan swe".split()
+)
 SPECIAL, MASK, BLANK = 4, "<mask>", "\u2581"
 SCRIPTS = ("LATIN", "CYRILLIC", "ARABIC", "GREEK", "HEBREW")
 
@@ -23,13 +27,14 @@ def _scripts(piece):
 
 
 def occurrences(tokenizer_file, root, size):
-    """How often each piece occurs in the research data: labelled posts of all languages, and plain sentences of 76 varieties."""
+    """How often each piece occurs in the research data: labelled posts, and plain sentences."""
     tokenizer = Tokenizer.from_file(tokenizer_file)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     texts = [row.text for row in data.labelled(root)]
     with open(Path(root) / "lid_ntrex" / "train.tsv", encoding="utf8") as lines:
-        texts += [data.clean(line.rstrip("\n").split("\t")[-1]) for line in lines]
+        sentences = (line.rstrip("\n").split("\t") for line in lines)
+        texts += [data.clean(cells[-1]) for cells in sentences if cells[0] in LANGUAGES]
     counts = np.zeros(size, np.int64)
     for at in range(0, len(texts), 2_000):
         for encoding in tokenizer.encode_batch(texts[at : at + 2_000]):

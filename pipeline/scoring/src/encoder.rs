@@ -14,7 +14,7 @@ use streife_domain::{Heads, Language};
 use crate::manifest::{Graph, Manifest};
 use crate::models::OpenOptions;
 use crate::tokenizer::Tokenizer;
-use crate::{ScoringError, golden, onnx};
+use crate::{ScoringError, golden, metrics, onnx};
 
 /// The file with the tokeniser; the graph is `model-<precision>.onnx`.
 pub(crate) const TOKENIZER_FILE: &str = "tokenizer.json";
@@ -107,6 +107,7 @@ impl Encoder {
             let language = languages[number].unwrap_or_default();
             results[number] = outcome.map(|logits| self.manifest.calibrated(language, &logits));
         }
+        results.iter().for_each(|result| metrics::encoded(&self.manifest, result));
         results
     }
 
@@ -127,7 +128,11 @@ impl Encoder {
     /// Waits while the queue is full.
     fn send(&self, job: Job) -> Result<(), ScoringError> {
         let queue = self.queue.as_ref().ok_or(ScoringError::Stopped)?;
-        queue.send(job).map_err(|_| ScoringError::Stopped)
+        metrics::ENCODER_WAITING.inc();
+        queue.send(job).map_err(|_| {
+            metrics::ENCODER_WAITING.dec();
+            ScoringError::Stopped
+        })
     }
 }
 
@@ -146,12 +151,21 @@ fn work(mut session: Session, graph: &Graph, jobs: &Mutex<Receiver<Job>>) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { ids, number, answer }) = next else { return };
+        metrics::ENCODER_WAITING.dec();
+        metrics::ENCODER_TOKENS.inc_by(ids.len() as u64);
+        let timed = metrics::ENCODER_SECONDS.start_timer();
+        let outcome = run(&mut session, graph, &ids);
+        timed.observe_duration();
         // A caller who no longer waits is no error.
-        let _ = answer.send((number, run(&mut session, graph, &ids)));
+        let _ = answer.send((number, outcome));
     }
 }
 
-fn run(session: &mut Session, graph: &Graph, ids: &[i64]) -> Result<Vec<f32>, ScoringError> {
+pub(crate) fn run(
+    session: &mut Session,
+    graph: &Graph,
+    ids: &[i64],
+) -> Result<Vec<f32>, ScoringError> {
     let failed = |error: ort::Error| ScoringError::Inference(error.to_string());
     let mask = vec![1_i64; ids.len()];
     let shape = [1, ids.len()];

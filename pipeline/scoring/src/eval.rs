@@ -89,6 +89,9 @@ pub struct Metrics {
     pub macro_f1: Option<f64>,
     /// Average precision (area under the precision-recall steps, ties taken together).
     pub average_precision: Option<f64>,
+    /// The best precision at which at least half of the positives are found.
+    #[serde(rename = "precision_at_recall_0.5")]
+    pub precision_at_recall_05: Option<f64>,
     /// The best precision at which at least 8 in 10 positives are found.
     #[serde(rename = "precision_at_recall_0.8")]
     pub precision_at_recall_08: Option<f64>,
@@ -184,6 +187,7 @@ fn metrics(head: Head, lang: String, group: &Group) -> Metrics {
         positives: all_positives,
         macro_f1: (!cases.is_empty()).then(|| rounded(macro_f1(cases.iter().copied()))),
         average_precision: ranks.then(|| rounded(average_precision(&curve))),
+        precision_at_recall_05: ranks.then(|| rounded(precision_at_recall(&curve, 0.5))),
         precision_at_recall_08: ranks.then(|| rounded(precision_at_recall(&curve, 0.8))),
         ece: (!cases.is_empty()).then(|| rounded(ece(cases))),
         interval: (!cases.is_empty()).then(|| interval(cases).map(rounded)),
@@ -330,7 +334,7 @@ mod tests {
         let json = serde_json::to_string(&metrics).unwrap();
         assert_eq!(
             json,
-            r#"{"head":"violence","lang":"tr","n":3,"positives":1,"macro_f1":null,"average_precision":null,"precision_at_recall_0.8":null,"ece":null,"interval":null}"#
+            r#"{"head":"violence","lang":"tr","n":3,"positives":1,"macro_f1":null,"average_precision":null,"precision_at_recall_0.5":null,"precision_at_recall_0.8":null,"ece":null,"interval":null}"#
         );
     }
 

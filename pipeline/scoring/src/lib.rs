@@ -6,6 +6,7 @@
 //!
 //! [`Head`]: streife_domain::Head
 
+mod bare;
 mod calibration;
 mod device;
 mod encoder;
@@ -16,10 +17,12 @@ mod gate;
 mod golden;
 mod library;
 mod manifest;
+mod metrics;
 mod models;
 mod onnx;
 mod tokenizer;
 
+pub use bare::Bare;
 pub use calibration::Calibration;
 pub use device::{Device, UnknownDevice};
 pub use encoder::{MAX_SESSIONS, QUEUE_PER_SESSION};
@@ -27,10 +30,11 @@ pub use error::ScoringError;
 pub use eval::{LabelledText, Measured, Metrics, eval};
 pub use explain::{MAX_PARTS, MAX_SPANS};
 pub use gate::features::{MAX_CODE_POINTS, each as each_feature};
-pub use library::{Check, Installed, card, list, verify};
+pub use library::{Check, Installed, card, list, released, verify};
 pub use manifest::{
     Golden, Graph, Header, Kind, MANIFEST_FILE, Manifest, ModelFile, Pass, Role, Undetermined,
 };
+pub use metrics::descriptions as metric_descriptions;
 pub use models::{GateScore, Models, OpenOptions, ShadowScore};
 pub use onnx::LIBRARY;
 pub use tokenizer::Tokenizer;

@@ -88,6 +88,22 @@ pub(crate) fn active(models: &Path, kind: Kind) -> Result<PathBuf, ScoringError>
     }
 }
 
+/// The versions of all models that [`crate::Models::open`] would open, in one line: it changes when a model is released into the
+/// folder. Reads manifests only, no weights.
+///
+/// # Errors
+/// [`ScoringError`] when a manifest is missing or broken.
+pub fn released(models: &Path, encoder: bool) -> Result<String, ScoringError> {
+    let mut folders = vec![active(models, Kind::Gate)?];
+    if encoder {
+        folders.push(active(models, Kind::Encoder)?);
+        folders.extend(with_role(models, Kind::Encoder, Role::Shadow)?);
+    }
+    let versions: Result<Vec<String>, _> =
+        folders.iter().map(|folder| Manifest::read(folder).map(|manifest| manifest.version())).collect();
+    Ok(versions?.join(" "))
+}
+
 /// What is installed. A broken manifest is an error of its own line, the others are listed.
 ///
 /// # Errors

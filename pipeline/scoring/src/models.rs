@@ -8,7 +8,7 @@ use streife_domain::{Head, Heads, Language, Span};
 use crate::encoder::Encoder;
 use crate::gate::Gate;
 use crate::manifest::{Kind, Manifest, Role};
-use crate::{Device, ScoringError, explain, library};
+use crate::{Device, ScoringError, explain, library, metrics};
 
 /// The written form of a version where a model is off.
 const OFF: &str = "none";
@@ -59,6 +59,32 @@ struct Opened {
     shadows: Vec<Encoder>,
 }
 
+impl Opened {
+    /// Adds `change` to the number of uses of each model.
+    fn announce(&self, change: i64) {
+        let gate = self.gate.iter().map(|gate| ("active", gate.manifest()));
+        let encoder = self.encoder.iter().map(|encoder| ("active", encoder.manifest()));
+        let shadows = self.shadows.iter().map(|encoder| ("shadow", encoder.manifest()));
+        for (role, manifest) in gate.chain(encoder).chain(shadows) {
+            let labels = [manifest.header.kind.as_str(), role, &manifest.version()];
+            metrics::MODEL.with_label_values(&labels).add(change);
+        }
+    }
+
+    /// Lets the shadow models score what the active one has scored, and counts where their labels differ.
+    fn shadow(&self, active: &Encoder, texts: &[(&str, &Language)], scores: &[Result<Heads<f32>, ScoringError>]) {
+        for shadow in &self.shadows {
+            for (((_, language), active_scores), shadow_scores) in texts.iter().zip(scores).zip(shadow.encode(texts)) {
+                if let (Ok(ours), Ok(theirs)) = (active_scores, shadow_scores) {
+                    let ours = labels(Some(active.manifest()), ours, language);
+                    let theirs = labels(Some(shadow.manifest()), &theirs, language);
+                    metrics::shadow(shadow.manifest(), &ours, &theirs);
+                }
+            }
+        }
+    }
+}
+
 impl Models {
     /// Opens the models of a folder: the active gate, and with `encoder` the active encoder and all shadow encoders. Checks
     /// sizes, hashes, inputs and golden scores.
@@ -76,6 +102,7 @@ impl Models {
                 opened.shadows.push(Encoder::open(Manifest::read(&folder)?, &one_session)?);
             }
         }
+        opened.announce(1);
         Ok(Self(ArcSwap::from_pointee(opened)))
     }
 
@@ -86,7 +113,8 @@ impl Models {
 
     /// Takes over newly opened models. Texts that are being scored finish with the models they began with.
     pub fn replace(&self, newer: Self) {
-        self.0.store(newer.0.into_inner());
+        self.0.swap(newer.0.into_inner()).announce(-1);
+        metrics::EXCHANGES.inc();
     }
 
     /// The versions of gate and encoder: `name@` and 12 hex digits, `none` where off.
@@ -114,10 +142,16 @@ impl Models {
         self.encode_many(&[(text, language)]).pop().unwrap_or(Err(ScoringError::EncoderOff))
     }
 
-    /// [`Models::encode`] for many texts, spread over the sessions; the same scores bit for bit, in order.
+    /// [`Models::encode`] for many texts, spread over the sessions; the same scores bit for bit, in order. Shadow models score
+    /// the same texts afterwards; where their labels differ is counted (`streife_scoring_shadow_labels_total`), nothing else.
     pub fn encode_many(&self, texts: &[(&str, &Language)]) -> Vec<Result<Heads<f32>, ScoringError>> {
-        match &self.0.load_full().encoder {
-            Some(encoder) => encoder.encode(texts),
+        let opened = self.0.load_full();
+        match &opened.encoder {
+            Some(encoder) => {
+                let scores = encoder.encode(texts);
+                opened.shadow(encoder, texts, &scores);
+                scores
+            }
             None => texts.iter().map(|_| Err(ScoringError::EncoderOff)).collect(),
         }
     }
@@ -157,7 +191,9 @@ impl Models {
     ) -> Result<Vec<(Span, f32)>, ScoringError> {
         explain::occlusion(text, head, |texts| {
             let texts: Vec<_> = texts.iter().map(|text| (text.as_str(), language)).collect();
-            self.encode_many(&texts).into_iter().collect()
+            let opened = self.0.load_full();
+            let encoder = opened.encoder.as_ref().ok_or(ScoringError::EncoderOff)?;
+            encoder.encode(&texts).into_iter().collect()
         })
     }
 

@@ -8,7 +8,7 @@ use streife_domain::{Head, Heads, Language};
 use crate::calibration::{rounded, sigmoid};
 use crate::manifest::{Kind, Manifest};
 use crate::models::GateScore;
-use crate::{ScoringError, golden};
+use crate::{ScoringError, golden, metrics};
 
 /// The file with the weights: `STRGATE1`, bucket bits and number of outputs (u32 each), then scales and biases (f32 for each
 /// output), then the weights (i8), bucket after bucket. Little endian.
@@ -59,6 +59,7 @@ impl Gate {
     /// the encoder would have nothing to say about it.
     pub(crate) fn score(&self, text: &str, language: &Language) -> GateScore {
         let Some(language) = self.manifest.language_for(language) else {
+            metrics::gate(None, false);
             return GateScore { score: 0.0, passes: false, heads: Heads::default() };
         };
         let outputs = self.outputs(&streife_text::clean_for_models(text));
@@ -67,11 +68,9 @@ impl Gate {
             let output = outputs.last().copied().unwrap_or_default();
             rounded(sigmoid(pass.scale * f64::from(output) + pass.shift))
         });
-        GateScore {
-            score,
-            passes: pass.is_some_and(|pass| f64::from(score) >= pass.threshold),
-            heads: self.manifest.calibrated(language, &outputs),
-        }
+        let passes = pass.is_some_and(|pass| f64::from(score) >= pass.threshold);
+        metrics::gate(Some(language), passes);
+        GateScore { score, passes, heads: self.manifest.calibrated(language, &outputs) }
     }
 
     /// The probability of one head, or of passing where `head` is nothing, for a cleaned text; unrounded.
