@@ -4,10 +4,13 @@
 //! seconds of the process, not wall time: machines are shared. A ratio is given only where both sides gave equal results.
 
 mod corpus;
+mod encoder;
+pub(crate) mod evidence;
 mod figure;
 mod null_sink;
 mod pipeline;
 mod python;
+mod rules;
 mod stages;
 
 pub(crate) use figure::Figure;
@@ -32,11 +35,28 @@ struct Bench {
     run: fn(&BenchArgs) -> Result<Vec<Figure>, Failure>,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "pipeline",
-    about: "the whole path without the encoder, beside its stages and the Python baseline",
-    run: pipeline::run,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "pipeline",
+        about: "the whole path without the encoder, beside its stages and the Python baseline",
+        run: pipeline::run,
+    },
+    Bench {
+        name: "rules",
+        about: "the rule engine alone at 1,000 to 250,000 rules, beside Lucene Monitor, Hyperscan, Aho-Corasick and Python",
+        run: rules::run,
+    },
+    Bench {
+        name: "encoder",
+        about: "encoder, gate, language and tokeniser, beside a bare ONNX Runtime loop, whatlang and (with --features peers) tokenizers",
+        run: encoder::run,
+    },
+    Bench {
+        name: "evidence",
+        about: "from a reviewer's suspicion to the sealed case, a burst of cases, slow time-stamp services",
+        run: evidence::run,
+    },
+];
 
 pub(crate) fn run(args: &BenchArgs, json: bool) -> CommandResult {
     let chosen: Vec<&Bench> = match &args.name {
