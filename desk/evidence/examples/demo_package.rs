@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use streife_domain::{Clock, SystemClock};
-use streife_evidence::exchange::{Tlp, misp_event, stix_bundle};
+use streife_evidence::exchange::{self, Tlp};
 use streife_evidence::package::{PackageKey, create};
 use streife_evidence::seal::{DemoTsa, TimeStampService};
 use streife_evidence::{VerifyOptions, capture, demo_referral, verify};
@@ -29,10 +29,9 @@ fn make(out: &Path) -> Result<String, Failure> {
     std::fs::create_dir_all(out)?;
     let key = PackageKey::new(SigningKey::from_bytes(&[3; 32]));
     let created = create(&input, &key, &services, &*clock, out)?;
-    let (bundle, event) =
-        (stix_bundle(&input, clock.now(), Tlp::Amber), misp_event(&input, clock.now(), Tlp::Amber));
-    std::fs::write(out.join("stix.json"), bundle.to_string())?;
-    std::fs::write(out.join("misp.json"), event.to_string())?;
+    for (name, content) in exchange::files(&input, clock.now(), Tlp::Amber)? {
+        std::fs::write(out.join(name), content)?;
+    }
     Ok(created.container.display().to_string())
 }
 

@@ -36,6 +36,7 @@ pub fn demo_referral(now: Timestamp, ledger_key: &SigningKey) -> ReferralInput {
         },
         act: Act {
             at: Some(posted),
+            time_as_established: String::new(),
             place: "Internet, Plattform beispielnetz, öffentlich abrufbar in Deutschland".into(),
             accusation: "Öffentliche Aufforderung, auf dem Gelände eines Vereins Sachen zu beschädigen."
                 .into(),
@@ -126,7 +127,7 @@ pub fn demo_referral(now: Timestamp, ledger_key: &SigningKey) -> ReferralInput {
                 model: "demo-encoder@000000000000".into(),
                 head: "call_to_action".into(),
                 score: 0.91,
-                threshold: 0.7,
+                over_threshold: true,
             }],
             decision: "Verdacht; zweite Sichtung durch andere Person bestätigt".into(),
             decided_at: now.plus_secs(-1_800),
@@ -251,6 +252,7 @@ fn item(
             body: body.into_bytes(),
         },
         screenshot: None,
+        screenshot_plain: None,
         page_pdf: None,
         dom_html: None,
         missing: vec![Missing {

@@ -80,6 +80,9 @@ pub enum Handover {
 pub struct Act {
     /// When the post appeared, as far as known.
     pub at: Option<Timestamp>,
+    /// The time of the act as a person established it, in words; may be empty.
+    #[serde(default)]
+    pub time_as_established: String,
     /// Where the act is located, such as `Internet, Plattform ..., abrufbar in Deutschland`.
     pub place: String,
     /// The accusation in one or two sentences.
@@ -176,6 +179,8 @@ pub struct Reading {
 pub enum ItemRole {
     /// The post itself.
     Post,
+    /// The page that shows the post.
+    Page,
     /// The profile page of its account.
     Profile,
     /// The post it refers to.
@@ -205,6 +210,9 @@ pub struct CapturedItem {
     /// Picture of the page (PNG, with caption strip).
     #[serde(with = "crate::record::bytes", default)]
     pub screenshot: Option<Vec<u8>>,
+    /// The same picture without the strip, as the browser gave it.
+    #[serde(with = "crate::record::bytes", default)]
+    pub screenshot_plain: Option<Vec<u8>>,
     /// Print of the page.
     #[serde(with = "crate::record::bytes", default)]
     pub page_pdf: Option<Vec<u8>>,
@@ -412,8 +420,8 @@ pub struct ModelScore {
     pub head: String,
     /// Calibrated probability.
     pub score: f32,
-    /// The threshold in force.
-    pub threshold: f32,
+    /// Was it over the threshold in force for the post's language?
+    pub over_threshold: bool,
 }
 
 /// What somebody was in this case.

@@ -39,7 +39,7 @@ fn a_page_with_a_restless_script_is_captured_three_ways() {
         time_limit: Duration::from_secs(60),
         ..BrowserOptions::default()
     };
-    let page = capture(&url, &options, folder.path());
+    let page = capture(&url, streife_domain::Timestamp::from_secs(1_783_166_400), &options, folder.path());
     assert_eq!(page.missing, []);
     let dom = String::from_utf8(page.dom_html.unwrap()).unwrap();
     assert!(dom.contains("written by script"), "{dom}");

@@ -1,7 +1,8 @@
 //! A page as a headless browser (Chromium) shows it: picture, print, document. Each is tried on its own with a
 //! time and a size limit, in a profile that is thrown away, so that one failure leaves the others and is named.
 //!
-//! Absent: a strip with address and time on the picture; both stand in the capture log, which the same seal covers.
+//! The picture is kept twice: as it came, and under a strip with address, time and the hash of the plain one. The
+//! strip is drawn by the browser too, from a page of ours that loads nothing but that picture.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -10,13 +11,21 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use streife_domain::Timestamp;
+
 use crate::input::Missing;
+use crate::merkle::sha256_hex;
 
 /// How often a running browser is looked at.
 const POLL: Duration = Duration::from_millis(50);
 /// Scripts of the page get this much of the browser's own time before the picture is taken, so that a script that
 /// never rests does not matter.
 const PAGE_TIME_MILLIS: u32 = 8_000;
+/// Height of the caption strip.
+const STRIP_PIXELS: u32 = 110;
+/// Longest address in the strip; the whole one stands in the capture log.
+const MAX_CAPTION_CHARS: usize = 260;
+const MAX_VERSION_CHARS: usize = 80;
 
 /// How to run the browser.
 #[derive(Debug, Clone)]
@@ -79,8 +88,12 @@ pub enum BrowserError {
 /// What the browser showed; whatever is `None` is named in `missing`.
 #[derive(Debug, Default)]
 pub struct PageCapture {
-    /// Picture of the page, PNG.
+    /// The browser's own name and version.
+    pub version: Option<String>,
+    /// Picture of the page with a caption strip, PNG.
     pub screenshot: Option<Vec<u8>>,
+    /// The picture without the strip.
+    pub screenshot_plain: Option<Vec<u8>>,
     /// Print of the page.
     pub page_pdf: Option<Vec<u8>>,
     /// The document after its scripts ran.
@@ -89,10 +102,18 @@ pub struct PageCapture {
     pub missing: Vec<Missing>,
 }
 
-/// Captures the page at `url`; blocks for at most three times the limit. `scratch` is an empty folder, whose
-/// contents are this function's.
-pub fn capture(url: &str, options: &BrowserOptions, scratch: &Path) -> PageCapture {
-    let mut page = PageCapture::default();
+/// Captures the page at `url`, all three ways at once; blocks for at most the limit, and once more for the strip.
+/// `scratch` is an empty folder, whose contents are this function's. `at` goes into the strip.
+pub fn capture(url: &str, at: Timestamp, options: &BrowserOptions, scratch: &Path) -> PageCapture {
+    let take = |kind: &'static Kind| move || run(&Target::Public(url), options, scratch, kind);
+    let (picture, print, dom) = std::thread::scope(|scope| {
+        let print = scope.spawn(take(&Kind::PRINT));
+        let dom = scope.spawn(take(&Kind::DOM));
+        let picture = take(&Kind::SCREENSHOT)();
+        let lost = || Err(BrowserError::Nothing("answer"));
+        (picture, print.join().unwrap_or_else(|_| lost()), dom.join().unwrap_or_else(|_| lost()))
+    });
+    let mut page = PageCapture { version: version(options), ..PageCapture::default() };
     let mut note = |what: &str, outcome: Result<Vec<u8>, BrowserError>| match outcome {
         Ok(bytes) => Some(bytes),
         Err(error) => {
@@ -100,10 +121,72 @@ pub fn capture(url: &str, options: &BrowserOptions, scratch: &Path) -> PageCaptu
             None
         }
     };
-    let screenshot = note("Bildschirmfoto", run(url, options, scratch, &Kind::SCREENSHOT));
-    let page_pdf = note("Seitenausdruck", run(url, options, scratch, &Kind::PRINT));
-    let dom_html = note("Dokument der Seite", run(url, options, scratch, &Kind::DOM));
-    PageCapture { screenshot, page_pdf, dom_html, ..page }
+    let plain = note("Bildschirmfoto", picture);
+    let page_pdf = note("Seitenausdruck", print);
+    let dom_html = note("Dokument der Seite", dom);
+    let captioned =
+        plain.as_ref().and_then(|plain| note("Beschriftung", caption(url, at, plain, options, scratch)));
+    PageCapture {
+        // Without a strip the plain picture still is the picture.
+        screenshot: captioned.clone().or_else(|| plain.clone()),
+        screenshot_plain: plain.filter(|_| captioned.is_some()),
+        page_pdf,
+        dom_html,
+        ..page
+    }
+}
+
+/// `Chromium 131.0...`; nothing when it does not say.
+fn version(options: &BrowserOptions) -> Option<String> {
+    let output = Command::new(&options.program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line: String =
+        text.lines().next()?.chars().filter(|c| !c.is_control()).take(MAX_VERSION_CHARS).collect();
+    Some(line.trim().to_owned()).filter(|line| !line.is_empty())
+}
+
+/// Draws address, time and hash above the picture.
+fn caption(
+    url: &str,
+    at: Timestamp,
+    plain: &[u8],
+    options: &BrowserOptions,
+    scratch: &Path,
+) -> Result<Vec<u8>, BrowserError> {
+    let picture = scratch.join("plain.png");
+    fs::write(&picture, plain)?;
+    let page = scratch.join("caption.html");
+    let html = format!(
+        "<!doctype html><meta charset=utf-8><style>body{{margin:0;background:#fff}}div{{box-sizing:border-box;height:{STRIP_PIXELS}px;\
+         padding:10px 14px;background:#f3e9b0;border-bottom:2px solid #000;font:15px/1.5 monospace;overflow:hidden;\
+         overflow-wrap:anywhere}}img{{display:block}}</style><div>{}<br>{at} (UTC)<br>sha256 {}</div><img src=plain.png>",
+        escape(url),
+        sha256_hex(plain),
+    );
+    fs::write(&page, html)?;
+    let (width, height) = options.window;
+    let options = BrowserOptions { window: (width, height + STRIP_PIXELS), ..options.clone() };
+    run(&Target::Own(&page), &options, scratch, &Kind::CAPTIONED)
+}
+
+fn escape(text: &str) -> String {
+    text.chars()
+        .take(MAX_CAPTION_CHARS)
+        .map(|c| match c {
+            '<' => "&lt;".to_owned(),
+            '>' => "&gt;".to_owned(),
+            '&' => "&amp;".to_owned(),
+            c => c.to_string(),
+        })
+        .collect()
+}
+
+/// What is opened.
+enum Target<'a> {
+    /// An address of the web.
+    Public(&'a str),
+    /// A page that this program wrote.
+    Own(&'a Path),
 }
 
 /// One of the three captures.
@@ -123,16 +206,32 @@ impl Kind {
         takes_path: true,
         magic: b"\x89PNG\r\n\x1a\n",
     };
+    const CAPTIONED: Self = Self { file: "captioned.png", ..Self::SCREENSHOT };
     const PRINT: Self =
         Self { file: "page.pdf", argument: "--print-to-pdf=", takes_path: true, magic: b"%PDF-" };
     const DOM: Self = Self { file: "dom.html", argument: "--dump-dom", takes_path: false, magic: b"<" };
 }
 
-fn run(url: &str, options: &BrowserOptions, scratch: &Path, kind: &Kind) -> Result<Vec<u8>, BrowserError> {
-    let public = url.starts_with("https://") || url.starts_with("http://");
-    if !public || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(BrowserError::Address(url.chars().take(100).collect()));
-    }
+fn run(
+    target: &Target<'_>,
+    options: &BrowserOptions,
+    scratch: &Path,
+    kind: &Kind,
+) -> Result<Vec<u8>, BrowserError> {
+    let url = match target {
+        Target::Public(url) => {
+            let public = url.starts_with("https://") || url.starts_with("http://");
+            if !public || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+                return Err(BrowserError::Address(url.chars().take(100).collect()));
+            }
+            OsString::from(url)
+        }
+        Target::Own(page) => {
+            let mut url = OsString::from("file://");
+            url.push(fs::canonicalize(page)?);
+            url
+        }
+    };
     let file = scratch.join(kind.file);
     let profile = scratch.join(format!("profile-{}", kind.file));
     fs::create_dir_all(&profile)?;
@@ -216,7 +315,7 @@ mod tests {
             max_bytes: 1_000,
             ..Default::default()
         };
-        capture(url, &options, folder.path())
+        capture(url, Timestamp::from_secs(1_783_166_400), &options, folder.path())
     }
 
     const URL: &str = "https://example.org/";
@@ -231,7 +330,7 @@ mod tests {
     fn all_three_captures_are_taken() {
         let page = with_script(GOOD, URL);
         assert_eq!(page.missing, []);
-        assert!(page.screenshot.is_some() && page.page_pdf.is_some());
+        assert!(page.screenshot.is_some() && page.screenshot_plain.is_some() && page.page_pdf.is_some());
         assert_eq!(page.dom_html.as_deref(), Some(&b"<html></html>"[..]));
     }
 
@@ -264,7 +363,7 @@ mod tests {
     fn a_missing_browser_is_said_to_be_missing() {
         let folder = tempfile::tempdir().unwrap();
         let options = BrowserOptions { program: "/nonexistent/browser".into(), ..Default::default() };
-        let page = capture(URL, &options, folder.path());
+        let page = capture(URL, Timestamp::default(), &options, folder.path());
         assert!(page.missing.iter().all(|m| m.why.contains("does not start")), "{:?}", page.missing);
     }
 }

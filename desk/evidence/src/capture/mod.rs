@@ -31,8 +31,12 @@ pub fn objects(item: &CapturedItem) -> Files {
     ]
     .map(|(name, content)| (name.to_owned(), content))
     .into();
-    let optional =
-        [("screenshot.png", &item.screenshot), ("page.pdf", &item.page_pdf), ("dom.html", &item.dom_html)];
+    let optional = [
+        ("screenshot.png", &item.screenshot),
+        ("screenshot-plain.png", &item.screenshot_plain),
+        ("page.pdf", &item.page_pdf),
+        ("dom.html", &item.dom_html),
+    ];
     for (name, content) in optional {
         if let Some(content) = content {
             files.insert(name.to_owned(), content.clone());

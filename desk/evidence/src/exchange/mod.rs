@@ -1,13 +1,44 @@
-//! Exchange with reporting offices and partners: a STIX 2.1 bundle and a MISP event, both with TLP and purpose.
-//! Pure functions over the referral; sending is somebody else's act.
+//! Exchange with reporting offices, hosting services and partners: STIX 2.1, MISP, a table and a record, forms; all
+//! with purpose, the first four with TLP. Pure functions over the referral; sending is somebody else's act.
 
+mod forms;
 mod misp;
+mod office;
 mod stix;
 
+use streife_domain::Timestamp;
+
+use crate::input::ReferralInput;
+use crate::package::zip::Files;
+use crate::report::ReportError;
+
+pub use forms::{Form, FormField, dsa_notice, removal_order};
 pub use misp::misp_event;
+pub use office::{office_csv, office_json};
 pub use stix::stix_bundle;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+
+/// Everything for others than the prosecution, as files.
+///
+/// # Errors
+/// [`ReportError`] when a form could not be drawn.
+pub fn files(input: &ReferralInput, created_at: Timestamp, tlp: Tlp) -> Result<Files, ReportError> {
+    let pretty = |value: serde_json::Value| crate::capture::pretty(&value);
+    let mut files: Files = [
+        ("stix.json", pretty(stix_bundle(input, created_at, tlp))),
+        ("misp.json", pretty(misp_event(input, created_at, tlp))),
+        ("meldestelle.json", pretty(office_json(input, created_at, tlp))),
+        ("meldestelle.csv", office_csv(input).into_bytes()),
+    ]
+    .map(|(name, content)| (name.to_owned(), content))
+    .into();
+    for form in [dsa_notice(input), removal_order(input)] {
+        files.insert(format!("{}.json", form.name), pretty(form.json(input, created_at)));
+        files.insert(format!("{}.pdf", form.name), form.pdf(input, created_at)?);
+    }
+    Ok(files)
+}
 
 /// How far the content may be passed on (FIRST TLP 2.0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +108,12 @@ mod tests {
             assert!(object["object_marking_refs"].is_array(), "{object}");
         }
         assert_eq!(stix_bundle(&input, now, Tlp::Amber), bundle);
+        let files = files(&input, now, Tlp::Amber).unwrap();
+        assert_eq!(files.len(), 8);
+        assert!(files.iter().all(|(name, content)| !name.ends_with(".pdf") || content.starts_with(b"%PDF")));
+        let order: serde_json::Value =
+            serde_json::from_slice(&files["tco_entfernungsanordnung.json"]).unwrap();
+        assert!(order["draft"] == true && order["fields"]["due_at"].is_string());
         let event = misp_event(&input, now, Tlp::Red);
         let tags = event["Event"]["Tag"].as_array().unwrap();
         let named = |name: &str| tags.iter().any(|tag| tag["name"] == name);

@@ -118,18 +118,25 @@ pub fn create(
     clock: &dyn Clock,
     out_dir: &Path,
 ) -> Result<Created, CreateError> {
-    let built = build(input, key, services, clock)?;
+    write(&build(input, key, services, clock)?, out_dir)
+}
+
+/// Writes both outputs of a package into `out_dir`.
+///
+/// # Errors
+/// [`CreateError::Io`]; then nothing new lies in `out_dir`.
+pub fn write(built: &Built, out_dir: &Path) -> Result<Created, CreateError> {
     let container = out_dir.join(format!("{}.zip", built.name));
     let court_set = out_dir.join(format!("{}_gericht", built.name));
     let parts = out_dir.join(format!(".{}.part", built.name));
-    let written = write_all(&built, &parts, &container, &court_set);
+    let written = write_all(built, &parts, &container, &court_set);
     if written.is_err() {
         // Half a package must not look like one; the first error is the one worth telling.
         let _ = fs::remove_dir_all(&parts);
     }
     written?;
     let container_sha256 = sha256_hex(&built.container);
-    Ok(Created { container, container_sha256, court_set, missing_glyphs: built.missing_glyphs })
+    Ok(Created { container, container_sha256, court_set, missing_glyphs: built.missing_glyphs.clone() })
 }
 
 /// Writes beside the final place, to disk, then moves.
@@ -322,7 +329,8 @@ fn role(path: &str) -> &'static str {
         "headers.json" => "Kopfzeilen des Abrufs",
         "raw.bin" => "Rohdaten wie empfangen",
         "text.txt" => "Text im Wortlaut",
-        "screenshot.png" => "Bildschirmfoto",
+        "screenshot.png" => "Bildschirmfoto mit Beschriftung",
+        "screenshot-plain.png" => "Bildschirmfoto ohne Beschriftung",
         "page.pdf" => "Seitenausdruck",
         "dom.html" => "Dokument der Seite",
         "translation.json" => "Übersetzung",

@@ -9,7 +9,7 @@ pub mod zip;
 pub use bag::{Bag, PackageKey, StampedBag};
 pub use court::{CourtError, MAX_MESSAGE_BYTES, MAX_MESSAGE_FILES, messages};
 pub(crate) use create::evidence_of;
-pub use create::{Built, CreateError, Created, build, create};
+pub use create::{Built, CreateError, Created, build, create, write};
 
 /// Folder of the item at place `at`, within the package.
 pub fn item_folder(at: usize) -> String {

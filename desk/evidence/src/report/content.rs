@@ -2,9 +2,12 @@
 
 use streife_domain::{Reach, Timestamp};
 
-use super::blocks::{Block, Nature, Style};
+use super::blocks::{Block, Nature, Picture, Style};
+use super::names::{actor, deed, head_name};
+pub(super) use super::when::moment;
 use crate::custody;
 use crate::input::{CapturedItem, Handover, ItemRole, Party, PersonRole, ReferralInput};
+use crate::merkle::sha256_hex;
 use crate::record::Evidence;
 use crate::seal::StampState;
 
@@ -46,15 +49,6 @@ fn known(text: &str) -> &str {
     if text.trim().is_empty() { "nicht bekannt" } else { text }
 }
 
-/// `04.07.2026, 14:38:08 UTC`.
-pub(super) fn moment(at: Timestamp) -> String {
-    let text = at.to_string();
-    match (text.get(..4), text.get(5..7), text.get(8..10), text.get(11..19)) {
-        (Some(year), Some(month), Some(day), Some(clock)) => format!("{day}.{month}.{year}, {clock} UTC"),
-        _ => text,
-    }
-}
-
 fn head(out: &mut Vec<Block>, input: &ReferralInput, created_at: Timestamp) {
     let head = &input.head;
     out.push(Block::text(Style::Bold, head.authority.as_str()));
@@ -85,7 +79,7 @@ fn head(out: &mut Vec<Block>, input: &ReferralInput, created_at: Timestamp) {
     out.push(Block::text(
         Style::Small,
         "Am Rand blau: Tatsachen, wie sie gesichert wurden. Am Rand orange: Bewertungen von Personen oder Maschinen; \
-         sie binden niemanden. Alle Zeiten in UTC, sofern nicht anders angegeben.",
+         sie binden niemanden. Zeiten: gesetzliche Zeit in Deutschland, in Klammern UTC.",
     ));
 }
 
@@ -93,6 +87,9 @@ fn act(out: &mut Vec<Block>, input: &ReferralInput) {
     let act = &input.act;
     heading(out, "1  Tat");
     field(out, Fact, "Tatzeit", act.at.map_or_else(|| "unbekannt".to_owned(), moment));
+    if !act.time_as_established.is_empty() {
+        field(out, Assessment, "Tatzeit nach Feststellung", act.time_as_established.as_str());
+    }
     field(out, Fact, "Tatort", act.place.as_str());
     field(out, Assessment, "Tatvorwurf (Bewertung)", act.accusation.as_str());
     field(out, Fact, "Beschuldigte Person", parties(&act.accused, "Unbekannt"));
@@ -124,6 +121,7 @@ fn parties(parties: &[Party], none: &str) -> String {
 fn role(role: ItemRole) -> &'static str {
     match role {
         ItemRole::Post => "Beitrag",
+        ItemRole::Page => "Seite des Beitrags",
         ItemRole::Profile => "Profil des Kontos",
         ItemRole::Referred => "Bezugsbeitrag",
         ItemRole::Other => "Weitere Sicherung",
@@ -274,10 +272,10 @@ fn found(out: &mut Vec<Block>, input: &ReferralInput) {
     }
     for score in &why.scores {
         let said = format!(
-            "{}: {:.0} % (Schwelle {:.0} %), Modell {}",
-            score.head,
+            "{}: {:.0} % ({} der Schwelle), Modell {}",
+            head_name(&score.head),
             score.score * 100.0,
-            score.threshold * 100.0,
+            if score.over_threshold { "über" } else { "unter" },
             score.model
         );
         field(out, Assessment, "Bewertung durch Maschine", said);
@@ -330,6 +328,7 @@ fn captures(out: &mut Vec<Block>, input: &ReferralInput) {
         for missing in &item.missing {
             field(out, Fact, "Fehlt", format!("{}: {}", missing.what, missing.why));
         }
+        picture(out, item, at);
         if let Some(seal) = &item.seal {
             field(
                 out,
@@ -349,13 +348,34 @@ fn captures(out: &mut Vec<Block>, input: &ReferralInput) {
     }
 }
 
+/// The picture of the page, with what stands in its strip as text: a reader on paper, or one who hears the page.
+fn picture(out: &mut Vec<Block>, item: &CapturedItem, at: usize) {
+    let Some(png) = &item.screenshot else { return };
+    let Some(picture) = Picture::of(png) else {
+        return field(out, Fact, "Fehlt", "Bildschirmfoto: die Datei ist kein lesbares PNG");
+    };
+    let file = format!("{}/screenshot.png", crate::package::item_folder(at));
+    let taken = moment(item.capture.started_at);
+    let alt = format!("Bildschirmfoto von {}, aufgenommen {taken}", item.response.url);
+    out.push(Block::Picture { picture, alt, nature: Fact });
+    let caption = format!(
+        "Bildschirmfoto (bei langen Seiten der obere Teil): {}, {taken}; {file}, sha256 {}",
+        item.response.url,
+        sha256_hex(png)
+    );
+    text(out, Fact, Style::Small, caption);
+}
+
 fn custody(out: &mut Vec<Block>, input: &ReferralInput) {
     heading(out, "7  Kette der Verwahrung (Auszug)");
     match custody::check(&input.custody) {
         Ok((lines, checkpoint)) => {
             for line in &lines {
-                let said = format!("{}: {} ({}); {}", moment(line.at), line.actor, line.role, line.reason);
-                field(out, Fact, &line.action, said);
+                let mut said = format!("{}: {}", moment(line.at), actor(&line.actor, &line.role));
+                if !line.reason.is_empty() {
+                    said.push_str(&format!("; {}", line.reason));
+                }
+                field(out, Fact, &deed(&line.action), said);
             }
             text(
                 out,

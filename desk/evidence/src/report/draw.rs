@@ -7,10 +7,11 @@ use krilla::Document as Pdf;
 use krilla::SerializeSettings;
 use krilla::color::rgb;
 use krilla::configure::{Archival, ConfigurationBuilder};
-use krilla::geom::{PathBuilder, Point, Rect};
+use krilla::geom::{PathBuilder, Point, Rect, Size, Transform};
+use krilla::image::Image;
 use krilla::metadata::{DateTime, Metadata};
 use krilla::page::PageSettings;
-use krilla::paint::Fill;
+use krilla::paint::{Fill, FillRule};
 use krilla::surface::Surface;
 use krilla::tagging::{Artifact, ArtifactType, ContentTag, Identifier, SpanTag, Tag, TagGroup, TagTree};
 use krilla::text::{GlyphId, KrillaGlyph};
@@ -19,7 +20,7 @@ use streife_domain::Timestamp;
 use super::ReportError;
 use super::blocks::{Frame, Style};
 use super::fonts::Fonts;
-use super::layout::{Area, Document, LEFT, PAGE, Page, Placed, RIGHT, Role};
+use super::layout::{Area, Document, LEFT, PAGE, Page, Placed, PlacedPicture, RIGHT, Role};
 use super::shape::{Line, lines};
 
 const LANGUAGE: &str = "de-DE";
@@ -69,6 +70,14 @@ fn draw_page(
         draw_area(surface, area);
     }
     surface.end_tagged();
+    for placed in &page.pictures {
+        let identifier = surface.start_tagged(ContentTag::Other);
+        if let Some(group) = groups.get_mut(placed.block) {
+            group.push(identifier);
+        }
+        draw_picture(surface, placed);
+        surface.end_tagged();
+    }
     let mut open: Option<usize> = None;
     for placed in &page.lines {
         if open != Some(placed.block) {
@@ -116,6 +125,22 @@ fn draw_area(surface: &mut Surface<'_>, area: &Area) {
     surface.set_fill(None);
 }
 
+/// A picture that does not decode leaves its frame empty; the file lies in the package all the same.
+fn draw_picture(surface: &mut Surface<'_>, placed: &PlacedPicture) {
+    let image = Image::from_png(placed.picture.png.as_ref().clone().into(), true);
+    let size = Size::from_wh(placed.width, placed.full_height);
+    let frame = Rect::from_xywh(placed.x, placed.y, placed.width, placed.height);
+    let (Ok(image), Some(size), Some(frame)) = (image, size, frame) else { return };
+    let mut path = PathBuilder::new();
+    path.push_rect(frame);
+    let Some(path) = path.finish() else { return };
+    surface.push_clip_path(&path, &FillRule::NonZero);
+    surface.push_transform(&Transform::from_translate(placed.x, placed.y));
+    surface.draw_image(image, size);
+    surface.pop();
+    surface.pop();
+}
+
 fn draw_line(surface: &mut Surface<'_>, placed: &Placed, fonts: &Fonts) {
     let size = placed.style.size();
     let mut x = placed.x;
@@ -156,6 +181,7 @@ fn tag_tree(document: &Document, groups: Vec<Vec<Identifier>>) -> TagTree {
             )),
             Role::Paragraph => TagGroup::new(Tag::P),
             Role::Quote => TagGroup::new(Tag::BlockQuote),
+            Role::Figure(alt) => TagGroup::new(Tag::Figure(Some(alt.clone()))),
         };
         for identifier in identifiers {
             group.push(identifier);

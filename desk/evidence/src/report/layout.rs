@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::blocks::{Block, Nature, Style};
+use super::blocks::{Block, Nature, Picture, Style};
 use super::fonts::Fonts;
 use super::shape::{Line, lines};
 
@@ -17,6 +17,10 @@ const BOTTOM: f32 = 785.0;
 const VALUE_LEFT: f32 = LEFT + 128.0;
 const QUOTE_INSET: f32 = 10.0;
 const SIGNATURE_ROOM: f32 = 44.0;
+/// Pictures of long pages show their upper part, this high at most.
+const MAX_PICTURE_HEIGHT: f32 = 560.0;
+/// Points per pixel at most, so that a small picture is not blown up.
+const MAX_PICTURE_SCALE: f32 = 0.75;
 /// A heading needs this much room below it on its page.
 const KEEP_WITH_NEXT: f32 = 46.0;
 
@@ -40,11 +44,24 @@ pub(super) struct Area {
     pub(super) colour: (u8, u8, u8),
 }
 
+/// A picture at its place; what is lower than `height` is cut off.
+#[derive(Debug)]
+pub(super) struct PlacedPicture {
+    pub(super) block: usize,
+    pub(super) x: f32,
+    pub(super) y: f32,
+    pub(super) width: f32,
+    pub(super) height: f32,
+    pub(super) full_height: f32,
+    pub(super) picture: Picture,
+}
+
 /// A page.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) lines: Vec<Placed>,
     pub(super) areas: Vec<Area>,
+    pub(super) pictures: Vec<PlacedPicture>,
 }
 
 /// How a block is tagged.
@@ -53,6 +70,7 @@ pub(super) enum Role {
     Heading(u16, String),
     Paragraph,
     Quote,
+    Figure(String),
 }
 
 /// All pages, and the role of each block.
@@ -140,6 +158,28 @@ impl Composer<'_> {
                 }
                 self.space(4.0);
                 self.document.roles.push(Role::Quote);
+            }
+            Block::Picture { picture, alt, .. } => {
+                self.space(6.0);
+                let scale = ((RIGHT - LEFT) / picture.width).min(MAX_PICTURE_SCALE);
+                let (width, full_height) = (picture.width * scale, picture.height * scale);
+                let height = full_height.min(MAX_PICTURE_HEIGHT);
+                if self.y + height > BOTTOM {
+                    self.turn_page();
+                }
+                let (x, y, picture) = (LEFT, self.y, picture.clone());
+                self.area(x - 0.5, y - 0.5, width + 1.0, height + 1.0, (120, 120, 120));
+                self.page.pictures.push(PlacedPicture {
+                    block: number,
+                    x,
+                    y,
+                    width,
+                    height,
+                    full_height,
+                    picture,
+                });
+                self.y += height;
+                self.document.roles.push(Role::Figure(alt.clone()));
             }
             Block::Signature { under } => {
                 if self.y + SIGNATURE_ROOM + 20.0 > BOTTOM {

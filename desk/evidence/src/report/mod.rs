@@ -9,12 +9,15 @@ mod draw;
 mod fonts;
 mod layout;
 mod letter;
+mod names;
 mod shape;
+mod when;
 
 use std::collections::BTreeSet;
 
 use streife_domain::Timestamp;
 
+use crate::exchange::Form;
 use crate::input::ReferralInput;
 use crate::record::Evidence;
 use blocks::{Block, Frame, Style};
@@ -78,6 +81,36 @@ pub fn letter(input: &ReferralInput, created_at: Timestamp, letter: &Letter) -> 
     render(&frame, letter::blocks(input, created_at, letter)).map(|drawn| drawn.pdf)
 }
 
+/// A form for others than the prosecution.
+///
+/// # Errors
+/// [`ReportError`]
+pub fn form(input: &ReferralInput, created_at: Timestamp, form: &Form) -> Result<Vec<u8>, ReportError> {
+    let frame = Frame {
+        title: format!("{}, Vorgang {}", form.title, input.head.case_no),
+        author: input.head.authority.clone(),
+        footer: format!("Vorgang {}", input.head.case_no),
+        banner: banner(input),
+        created_at,
+    };
+    let mut blocks = vec![
+        Block::text(Style::Title, form.title),
+        Block::text(Style::Small, form.basis),
+        Block::Field {
+            label: "Erstellt".into(),
+            value: content::moment(created_at),
+            nature: blocks::Nature::Neutral,
+        },
+    ];
+    blocks.extend(form.fields.iter().map(|field| Block::Field {
+        label: field.label.to_owned(),
+        value: field.value.clone(),
+        nature: if field.assessment { blocks::Nature::Assessment } else { blocks::Nature::Fact },
+    }));
+    blocks.push(Block::Signature { under: "Ort, Datum, Unterschrift, Amtsbezeichnung".into() });
+    render(&frame, blocks).map(|drawn| drawn.pdf)
+}
+
 fn banner(input: &ReferralInput) -> Option<String> {
     input.head.demonstration.then(|| "DEMONSTRATION: erfundener Inhalt, kein Vorgang".to_owned())
 }
@@ -90,7 +123,21 @@ fn render(frame: &Frame, mut blocks: Vec<Block>) -> Result<Drawn, ReportError> {
         blocks.push(missing_note(&missing));
         document = layout::lay_out(&blocks, &fonts, &mut missing);
     }
-    let pdf = draw::draw(frame, &document, &fonts)?;
+    let drawn = draw::draw(frame, &document, &fonts);
+    let pictures = blocks.iter().any(|block| matches!(block, Block::Picture { .. }));
+    let pdf = match drawn {
+        // A picture that does not decode must not cost the report; the file itself lies in the package.
+        Err(_) if pictures => {
+            for block in &mut blocks {
+                if let Block::Picture { alt, .. } = block {
+                    *block = Block::text(Style::Body, format!("Nicht darstellbar: {alt}"));
+                }
+            }
+            document = layout::lay_out(&blocks, &fonts, &mut missing);
+            draw::draw(frame, &document, &fonts)?
+        }
+        drawn => drawn?,
+    };
     Ok(Drawn { pdf, missing_glyphs: missing.into_iter().collect() })
 }
 

@@ -123,6 +123,21 @@ impl Seal {
         Self { sealed_at: now, objects, root, stamps }
     }
 
+    /// Waits for exactly these services from now on: new ones are asked, pending ones that are no longer configured
+    /// are given up. Stamps that were given stay.
+    pub fn match_services(&mut self, services: &[&dyn TimeStampService], now: Timestamp) {
+        self.stamps.retain(|stamp| {
+            matches!(stamp.state, StampState::Stamped { .. })
+                || services.iter().any(|service| service.name() == stamp.service)
+        });
+        for service in services {
+            if !self.stamps.iter().any(|stamp| stamp.service == service.name()) {
+                let state = StampState::Pending { tries: 0, next_try: now, last_error: None };
+                self.stamps.push(Stamp { service: service.name().to_owned(), state });
+            }
+        }
+    }
+
     /// Tries every pending stamp whose time has come. Returns how many are still pending.
     pub fn stamp(&mut self, services: &[&dyn TimeStampService], clock: &dyn Clock) -> usize {
         let root = root_of(&self.objects);
@@ -145,6 +160,37 @@ impl Seal {
             });
         }
         self.pending().count()
+    }
+
+    /// Every stamp, checked again; `None` when one is pending or no longer checks.
+    fn checked(&self) -> Option<Vec<Stamped>> {
+        use base64::Engine as _;
+        let root = root_of(&self.objects);
+        let one = |stamp: &Stamp| {
+            let StampState::Stamped { response, anchor_pem, .. } = &stamp.state else { return None };
+            let token = base64::engine::general_purpose::STANDARD.decode(response).ok()?;
+            check(&token, &root, None, &parse_anchors(anchor_pem).ok()?).ok()
+        };
+        self.stamps.iter().map(one).collect()
+    }
+
+    /// Until when the stamps can be relied on: the earliest end of their signers' certificates. `None` when one is
+    /// pending or no longer checks.
+    pub fn reliable_until(&self) -> Option<Timestamp> {
+        self.checked()?.iter().map(|stamped| stamped.valid_until).min()
+    }
+
+    /// How many different services signed: two names for one service are one.
+    pub fn signers(&self) -> usize {
+        let mut signers: Vec<String> = self
+            .checked()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|stamped| stamped.signer_fingerprint)
+            .collect();
+        signers.sort_unstable();
+        signers.dedup();
+        signers.len()
     }
 
     /// The stamps that are not there yet.

@@ -88,6 +88,8 @@ pub struct Stamped {
     pub serial: String,
     /// The service's policy.
     pub policy: String,
+    /// Until when the signing certificate was made to be relied on.
+    pub valid_until: Timestamp,
 }
 
 /// Reads root certificates from PEM.
@@ -212,7 +214,13 @@ pub fn check(
         anchor_fingerprint: anchor.fingerprint(),
         serial: hex::encode(info.serial_number.as_bytes()),
         policy: info.policy.to_string(),
+        valid_until: valid_until(certificate),
     })
+}
+
+fn valid_until(certificate: &Certificate) -> Timestamp {
+    let end = certificate.tbs_certificate.validity.not_after.to_unix_duration().as_secs();
+    Timestamp::from_secs(i64::try_from(end).unwrap_or(i64::MAX / 1_000_000))
 }
 
 fn check_imprint(info: &TstInfo, hash: &Hash) -> Result<(), TspError> {

@@ -28,7 +28,50 @@ pub(super) fn check(files: &Files, options: &VerifyOptions, steps: &mut Steps<'_
     archive(files, items, steps);
     steps.result("report", report(files));
     steps.result("record", record(files, items));
-    custody(files, options, steps);
+    steps.result("people", people(files));
+    custody(files, items, options, steps);
+}
+
+/// The record itself must show that two people decided, and that every capture was made before they did.
+fn people(files: &Files) -> Result<String, String> {
+    let record: Value = json(files, "data/referral.json")?;
+    let of = |role: &str| -> Vec<(String, String)> {
+        let people = record.get("people").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let text =
+            |person: &Value, key: &str| person.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+        let one = |person: &Value| (text(person, "id"), text(person, "at"));
+        people.iter().filter(|person| person["role"] == role).map(one).collect()
+    };
+    let (drafters, approvers) = (of("drafter"), of("approver"));
+    let (Some(drafter), Some(approver)) = (drafters.last(), approvers.last()) else {
+        return Err("data/referral.json names no drafter or no approver".into());
+    };
+    if approvers.iter().any(|(id, _)| id.is_empty() || drafters.iter().any(|(other, _)| other == id)) {
+        return Err("data/referral.json: drafter and approver are not two different people".into());
+    }
+    Ok(format!("drafted by {} at {}, approved by {} at {}", drafter.0, drafter.1, approver.0, approver.1))
+}
+
+/// What the ledger says was sealed is what lies here. Ledgers of other makers say nothing about it.
+fn sealed_as_noted(files: &Files, items: usize, lines: &[String]) -> Result<Option<String>, String> {
+    let mut manifest = String::new();
+    for at in 0..items {
+        let seal: Seal = json(files, &format!("{}/seal.json", item_folder(at)))?;
+        manifest.push_str(&format!("{} {}\n", item_folder(at), seal.root));
+    }
+    let is = sha256_hex(manifest.as_bytes());
+    for line in lines {
+        let entry: Value = serde_json::from_str(line).unwrap_or_default();
+        let noted = entry.pointer("/details/seal/manifest_sha256").and_then(Value::as_str);
+        match noted {
+            Some(noted) if noted == is => return Ok(Some(is)),
+            Some(noted) => {
+                return Err(format!("data/audit/log.jsonl: {noted} was sealed, data/items holds {is}"));
+            }
+            None => {}
+        }
+    }
+    Ok(None)
 }
 
 fn item_count(files: &Files) -> usize {
@@ -176,7 +219,7 @@ fn record(files: &Files, items: usize) -> Result<String, String> {
     Ok(format!("{} files named, each with its sha256", evidence.len()))
 }
 
-fn custody(files: &Files, options: &VerifyOptions, steps: &mut Steps<'_>) {
+fn custody(files: &Files, items: usize, options: &VerifyOptions, steps: &mut Steps<'_>) {
     let extract = || -> Result<CustodyExtract, String> {
         let text = |name: &str| {
             String::from_utf8(file(files, name)?.to_vec()).map_err(|_| format!("{name} is not UTF-8"))
@@ -205,6 +248,13 @@ fn custody(files: &Files, options: &VerifyOptions, steps: &mut Steps<'_>) {
     let good =
         format!("{} entries chained, checkpoint of {} {said} {}", lines.len(), checkpoint.at, checkpoint.key);
     steps.add("custody", findings, &good);
+    match sealed_as_noted(files, items, &extract.lines) {
+        Ok(None) => {}
+        Ok(Some(manifest)) => {
+            steps.add("sealed", Vec::new(), &format!("the captures are those the ledger names: {manifest}"));
+        }
+        Err(finding) => steps.add("sealed", vec![finding], ""),
+    }
     let proofs: Result<Vec<Proof>, String> = json(files, "data/audit/inclusion_proof.json");
     let proven = proofs.and_then(|proofs| {
         custody::check_proofs(&extract, &checkpoint, &proofs)

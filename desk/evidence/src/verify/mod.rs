@@ -33,6 +33,17 @@ pub struct VerifyOptions {
 /// Number of time-stamp services asked for when the options name none.
 pub const DEFAULT_SERVICES: usize = 2;
 
+/// Reads an Ed25519 public key: PEM as in `unterzeichner.pem`, or 64 hex digits.
+pub fn read_signer_key(text: &str) -> Option<[u8; 32]> {
+    use ed25519_dalek::pkcs8::DecodePublicKey;
+    let text = text.trim();
+    if text.starts_with("-----BEGIN") {
+        let key = ed25519_dalek::VerifyingKey::from_public_key_pem(text).ok()?;
+        return Some(key.to_bytes());
+    }
+    hex::decode(text).ok()?.try_into().ok()
+}
+
 /// One step of the verification.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Step {

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use streife_domain::Timestamp;
+use streife_rules::{Rate, is_odd};
 use streife_store::queries::SummaryScope;
 use streife_web::reader::{
-    CampaignFigures, Count, Figures, ReadError, SourceFigures, StageFigures, SystemFigures, Trends,
+    CampaignFigures, Count, Figures, ReadError, RuleDayFigures, RuleFigures, SourceFigures, StageFigures,
+    SystemFigures, Trends,
 };
 
 use super::reader::{StoreReader, read_error};
 use crate::open;
 
+/// Days that a rule's chart looks back, today included.
+const RULE_DAYS: i64 = 14;
 /// Hours that trends look back.
 const TREND_HOURS: i64 = 48;
 
@@ -82,6 +86,36 @@ impl Figures for StoreReader {
             by_head: split.by_head,
             by_rule: counted(by_rule),
         })
+    }
+
+    async fn rule(&self, id: &str) -> Result<RuleFigures, ReadError> {
+        const DAY: i64 = 86_400;
+        let today = open::clock().now().as_secs().div_euclid(DAY);
+        let first = today - RULE_DAYS + 1;
+        let since = Timestamp::from_secs(first * DAY);
+        let (mut hits, mut posts) = (vec![0u64; RULE_DAYS as usize], vec![0u64; RULE_DAYS as usize]);
+        let at = |day: i64| usize::try_from(day - first).ok();
+        for day in self.store.rule_hits(Some(id), since).await.map_err(read_error)? {
+            if let Some(count) = at(i64::from(day.day)).and_then(|at| hits.get_mut(at)) {
+                *count += day.posts;
+            }
+        }
+        for rate in self.store.source_rates(since).await.map_err(read_error)? {
+            if let Some(count) = at(i64::from(rate.hour).div_euclid(DAY)).and_then(|at| posts.get_mut(at)) {
+                *count += rate.records;
+            }
+        }
+        let past = |counts: &[u64]| counts.iter().rev().skip(1).sum::<u64>();
+        let now = |counts: &[u64]| counts.last().copied().unwrap_or(0);
+        let odd = is_odd(
+            Rate { hits: past(&hits), posts: past(&posts) },
+            Rate { hits: now(&hits), posts: now(&posts) },
+        );
+        let days = (first..=today).zip(&hits).map(|(day, hits)| RuleDayFigures {
+            day: open::day(Timestamp::from_secs(day * DAY)),
+            hits: *hits,
+        });
+        Ok(RuleFigures { days: days.collect(), odd })
     }
 
     async fn system(&self) -> Result<SystemFigures, ReadError> {

@@ -1,10 +1,12 @@
 //! What the desk is given: its readers over ClickHouse, rule checks, the sealing of evidence.
 
-mod check;
+pub(crate) mod evidence;
 mod figures;
+mod history;
+mod lab;
 mod reader;
 mod seal;
 
-pub(crate) use check::SyntaxCheck;
+pub(crate) use lab::RuleLab;
 pub(crate) use reader::StoreReader;
 pub(crate) use seal::Sealer;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use streife_domain::{CampaignKey, Identity, PostId};
 use streife_sdk::{HealthBoard, SourceConfig};
-use streife_store::queries::{self, QueueOrder};
+use streife_store::queries::{self, HeadOrder, QueueOrder};
 use streife_store::{Store, StoreError};
-use streife_web::reader::{FlaggedItem, FlaggedReader, QueueFilter, ReadError};
+use streife_web::priority::Order;
+use streife_web::reader::{FlaggedItem, FlaggedReader, Place, QueueFilter, QueueSize, ReadError};
 
 /// The desk's view of the store.
 pub(crate) struct StoreReader {
@@ -42,27 +43,49 @@ impl StoreReader {
     }
 }
 
+/// The store's form of the desk's filter.
+fn asked(filter: &QueueFilter) -> queries::QueueFilter {
+    queries::QueueFilter {
+        exactly: filter.level,
+        language: filter.language.clone(),
+        source: filter.source.clone(),
+        rule: filter.rule.clone(),
+        label: filter.head,
+        campaign: filter.campaign.map(CampaignKey),
+        words: filter.words.clone(),
+        sources: filter.sources.clone(),
+        ..queries::QueueFilter::default()
+    }
+}
+
 #[async_trait]
 impl FlaggedReader for StoreReader {
     async fn flagged(&self, filter: &QueueFilter, limit: usize) -> Result<Vec<FlaggedItem>, ReadError> {
-        let asked = queries::QueueFilter {
-            at_least: filter.level,
-            language: filter.language.clone(),
-            source: filter.source.clone(),
-            rule: filter.rule.clone(),
-            label: filter.head,
-            campaign: filter.campaign.map(CampaignKey),
-            ..queries::QueueFilter::default()
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let page =
+            self.store.queue(&asked(filter), QueueOrder::Severity, None, limit).await.map_err(read_error)?;
+        Ok(page.items.into_iter().map(Self::listed).collect())
+    }
+
+    async fn head(&self, filter: &QueueFilter, order: Order, limit: usize) -> Result<Vec<Place>, ReadError> {
+        let order = match order {
+            Order::Mixed => HeadOrder::Rank,
+            Order::Severity => HeadOrder::Severity,
+            Order::Oldest => HeadOrder::Oldest,
         };
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let page = self.store.queue(&asked, QueueOrder::Severity, None, limit).await.map_err(read_error)?;
-        let exact = filter.level;
-        Ok(page
-            .items
-            .into_iter()
-            .filter(|item| exact.is_none_or(|level| item.verdict.priority == level))
-            .map(Self::listed)
-            .collect())
+        let entries = self.store.head(&asked(filter), order, limit).await.map_err(read_error)?;
+        let place = |e: queries::HeadEntry| Place { id: e.post_id, version: e.version, observed_at: e.observed_at };
+        Ok(entries.into_iter().map(place).collect())
+    }
+
+    async fn items(&self, ids: &[PostId]) -> Result<Vec<FlaggedItem>, ReadError> {
+        Ok(self.store.items(ids).await.map_err(read_error)?.into_iter().map(Self::listed).collect())
+    }
+
+    async fn size(&self, filter: &QueueFilter) -> Result<QueueSize, ReadError> {
+        let size = self.store.head_size(&asked(filter)).await.map_err(read_error)?;
+        Ok(QueueSize { total: size.total, high: size.high })
     }
 
     async fn item(&self, id: PostId) -> Result<Option<FlaggedItem>, ReadError> {

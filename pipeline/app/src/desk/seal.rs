@@ -1,70 +1,20 @@
-//! Seals what was collected of an item when a reviewer calls it suspect: the bytes as observed, their hashes, a
-//! signed manifest. Files lie under `evidence/` in the data folder, one folder for each case.
+//! The evidence as the desk's pages see it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ed25519_dalek::{Signer, SigningKey};
-use sha2::{Digest, Sha256};
 use streife_cases::workflow::{Case, Seal};
 use streife_domain::{Identity, Timestamp};
-use streife_evidence::seal::{DemoTsa, Seal as StampedSeal, TimeStampService};
-use streife_store::Store;
-use streife_web::EvidenceSealer;
+use streife_referral::{Evidence, Secured, Status};
 use streife_web::reader::FlaggedItem;
+use streife_web::{EvidenceLine, EvidenceSealer, Sent};
 
-use crate::open;
+use super::evidence::Handovers;
 
-/// Writes sealed items.
+/// Secures, shows, hands over and destroys evidence for the desk.
 pub(crate) struct Sealer {
-    folder: PathBuf,
-    key: SigningKey,
-    store: Arc<Store>,
-    services: Vec<DemoTsa>,
-}
-
-impl Sealer {
-    /// In `folder`. A demonstration has time-stamp services of its own, which prove nothing and say so.
-    pub(crate) fn new(folder: PathBuf, key: [u8; 32], store: Arc<Store>, demo: bool) -> anyhow::Result<Self> {
-        let services = if demo {
-            vec![DemoTsa::new("Dienst 1", open::clock())?, DemoTsa::new("Dienst 2", open::clock())?]
-        } else {
-            Vec::new()
-        };
-        Ok(Self { folder, key: SigningKey::from_bytes(&key), store, services })
-    }
-
-    fn write(
-        &self,
-        case: &Case,
-        files: &[(&str, Vec<u8>)],
-        at: Timestamp,
-    ) -> anyhow::Result<(String, Vec<String>)> {
-        let services: Vec<&dyn TimeStampService> = self.services.iter().map(|service| service as _).collect();
-        let mut seal =
-            StampedSeal::over(files.iter().map(|(name, bytes)| (*name, bytes.as_slice())), &services, at);
-        seal.stamp(&services, &*open::clock());
-        let manifest = serde_json::to_vec_pretty(&seal)?;
-        let folder = self.folder.join(&case.id);
-        let unfinished = self.folder.join(format!(".{}.part", case.id));
-        std::fs::create_dir_all(&unfinished)?;
-        for (name, bytes) in files {
-            std::fs::write(unfinished.join(name), bytes)?;
-        }
-        std::fs::write(unfinished.join("manifest.json"), &manifest)?;
-        let signature = hex::encode(self.key.sign(&manifest).to_bytes());
-        std::fs::write(unfinished.join("manifest.json.sig"), signature)?;
-        // A folder appears whole or not at all; an earlier seal of the case is kept beside.
-        if folder.exists() {
-            std::fs::rename(&folder, self.folder.join(format!("{}.{}", case.id, at.as_micros())))?;
-        }
-        std::fs::rename(&unfinished, &folder)?;
-        Ok((
-            hex::encode(Sha256::digest(&manifest)),
-            self.services.iter().map(|s| s.name().to_owned()).collect(),
-        ))
-    }
+    pub(crate) evidence: Arc<Evidence>,
+    pub(crate) handover: Handovers,
 }
 
 #[async_trait]
@@ -72,21 +22,68 @@ impl EvidenceSealer for Sealer {
     async fn seal(
         &self,
         case: &Case,
-        item: &FlaggedItem,
-        identity: &Identity,
+        _: &FlaggedItem,
+        _: &Identity,
         by: &str,
-        at: Timestamp,
-    ) -> Result<Seal, String> {
-        let collected = self.store.identity(item.post.post_id).await.map_err(|e| e.to_string())?;
-        let raw = collected.map(|found| found.raw.to_vec()).unwrap_or_default();
-        let encoded = |value: Result<Vec<u8>, serde_json::Error>| value.map_err(|e| e.to_string());
-        let files = [
-            ("post.json", encoded(serde_json::to_vec_pretty(&item.post))?),
-            ("verdict.json", encoded(serde_json::to_vec_pretty(&item.verdict))?),
-            ("identity.json", encoded(serde_json::to_vec_pretty(identity))?),
-            ("raw.bin", raw),
-        ];
-        let (manifest_sha256, time_stamps) = self.write(case, &files, at).map_err(|e| format!("{e:#}"))?;
-        Ok(Seal { manifest_sha256, package: case.id.clone(), at, by: by.to_owned(), time_stamps })
+        _: Timestamp,
+    ) -> Result<Option<Seal>, String> {
+        match self.evidence.seal(case, by).await {
+            Ok(Secured::Sealed(seal)) => Ok(Some(seal)),
+            Ok(Secured::Pending(_)) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
+
+    async fn status(&self, case: &Case) -> Vec<EvidenceLine> {
+        match self.evidence.status(&case.id).await {
+            Ok(status) => lines(&status),
+            Err(error) => vec![EvidenceLine { key: "waiting", value: error.to_string(), done: false }],
+        }
+    }
+
+    async fn approved(&self, case: &Case) {
+        // What fails is told in the status and tried again by the round over all cases.
+        if let Err(error) = self.evidence.package(&case.id).await {
+            tracing::warn!(case = case.id, "the package is not made yet: {error}");
+        }
+    }
+
+    async fn send(&self, case: &Case, channel: &str, by: &str) -> Result<Sent, String> {
+        self.handover.send(&self.evidence, case, channel, by).await.map_err(|error| error.to_string())
+    }
+
+    async fn recalled(&self, case: &Case, by: &str) -> Result<(), String> {
+        self.handover.recalled(&self.evidence, case, by).await.map_err(|error| error.to_string())
+    }
+
+    async fn erase(&self, case: &Case, by: &str) -> Result<Option<String>, String> {
+        let certificate = self.evidence.erase(&case.id, by).await.map_err(|error| error.to_string())?;
+        Ok(Some(certificate.sha256()))
+    }
+}
+
+fn lines(status: &Status) -> Vec<EvidenceLine> {
+    let line = |key, value, done| EvidenceLine { key, value, done };
+    let mut lines = Vec::new();
+    for item in &status.items {
+        let root = item.root.get(..16).unwrap_or_default();
+        lines.push(line("capture", format!("{:04}, {} · {root}…", item.number, item.files), true));
+        for (what, why) in &item.missing {
+            lines.push(line("missing", format!("{:04}, {what}: {why}", item.number), true));
+        }
+        for (service, stamp) in &item.stamps {
+            let (value, done) = match stamp {
+                Ok(at) => (format!("{:04}, {service}: {at}", item.number), true),
+                Err(why) => (format!("{:04}, {service}: {why}", item.number), false),
+            };
+            lines.push(line("stamp", value, done));
+        }
+    }
+    if let Some(package) = &status.package {
+        lines.push(line("package", format!("{}.zip · sha256 {}", package.name, package.sha256), true));
+    }
+    if let Some((why, next)) = &status.waiting {
+        lines.push(line("waiting", format!("{why} · {next}"), false));
+    }
+    lines
 }

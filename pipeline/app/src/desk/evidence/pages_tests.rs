@@ -1,0 +1,164 @@
+//! Pages as they misbehave, on loopback.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use streife_domain::Timestamp;
+
+use super::*;
+use crate::desk::evidence::test_item;
+
+/// Serves one of the bad pages by path.
+fn site() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                let read = stream.read(&mut request).unwrap_or(0);
+                let line =
+                    String::from_utf8_lossy(&request[..read]).lines().next().unwrap_or_default().to_owned();
+                let path = line.split(' ').nth(1).unwrap_or("/").to_owned();
+                let _ = answer(&mut stream, &path);
+            });
+        }
+    });
+    address
+}
+
+fn answer(stream: &mut std::net::TcpStream, path: &str) -> std::io::Result<()> {
+    let page = |status: &str, headers: &str, body: &str| {
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}",
+            body.len()
+        )
+    };
+    let text = match path {
+        "/gone" => page("410 Gone", "", "gone"),
+        "/walled" => page("302 Found", "Location: /accounts/login?next=x\r\n", ""),
+        "/circle" => page("302 Found", "Location: /circle\r\n", ""),
+        "/film" => {
+            stream.write_all(
+                b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 209715200\r\n\r\n",
+            )?;
+            let chunk = [0u8; 65_536];
+            for _ in 0..3_200 {
+                stream.write_all(&chunk)?;
+            }
+            return Ok(());
+        }
+        "/scroll" => page(
+            "200 OK",
+            "",
+            "<!doctype html><title>endlos</title><p id=p>Anfang</p><script>addEventListener('scroll',()=>more());function more(){for(let i=0;i<50;i++){const e=document.createElement('p');e.textContent='mehr';document.body.append(e)}setTimeout(more,5)}more()</script>",
+        ),
+        "/restless" => page(
+            "200 OK",
+            "",
+            "<!doctype html><title>rastlos</title><p>Text</p><script>setTimeout(()=>{for(;;){}},50)</script>",
+        ),
+        "/wants-film" => page(
+            "200 OK",
+            "",
+            "<!doctype html><title>Film</title><p>davor</p><img src=/film><video src=/film autoplay muted></video>",
+        ),
+        _ => page(
+            "200 OK",
+            "Set-Cookie: session=secret\r\n",
+            "<!doctype html><title>Seite</title><p>Guten Tag</p>",
+        ),
+    };
+    stream.write_all(text.as_bytes())
+}
+
+fn pages(folder: &std::path::Path, extra: &str) -> Pages {
+    let text = format!("[collect]\nallow_private = true\n[evidence]\n{extra}");
+    let config = crate::config::read(&text, &[]).unwrap();
+    Pages::new(&config, &Paths::new(&config, Some(folder))).unwrap()
+}
+
+fn circumstances() -> Circumstances {
+    Circumstances {
+        by: "streife".into(),
+        zone: "Europe/Berlin".into(),
+        clock_offset_ms: None,
+        time_source: "NTP".into(),
+    }
+}
+
+async fn capture(pages: &Pages, url: &str) -> CapturedItem {
+    let post = test_item(Timestamp::from_secs(1_783_166_400));
+    let wanted = [(ItemRole::Page, url.to_owned())];
+    pages.capture_all(&post, &wanted, &circumstances()).await.remove(0)
+}
+
+fn said(item: &CapturedItem) -> String {
+    item.missing.iter().map(|missing| format!("{}: {}\n", missing.what, missing.why)).collect()
+}
+
+#[tokio::test]
+async fn every_bad_page_is_bounded_and_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pages, site) = (pages(folder.path(), ""), site());
+    let good = capture(&pages, &format!("{site}/")).await;
+    assert!(good.response.body.ends_with(b"Guten Tag</p>") && good.response.status == Some(200));
+    assert!(!good.response.headers.iter().any(|(name, _)| name == "set-cookie"));
+    assert_eq!(good.capture.server_address.as_deref(), Some("127.0.0.1"));
+    for (path, why, body) in [
+        ("/gone", "nicht mehr da (410)", true),
+        ("/walled", "Weiterleitung zu einer Anmeldung", true),
+        ("/circle", "mehr als 5 Weiterleitungen", false),
+        ("/film", "größer als 16 MB", false),
+    ] {
+        let item = capture(&pages, &format!("{site}{path}")).await;
+        assert!(said(&item).contains(why), "{path}: {}", said(&item));
+        assert_eq!(!item.response.body.is_empty(), body, "{path}");
+    }
+    let walled = capture(&pages, &format!("{site}/walled")).await;
+    assert_eq!(walled.capture.redirects.len(), 1);
+    let nobody = capture(&pages, "http://127.0.0.1:9/").await;
+    assert!(said(&nobody).contains("Seite:") && nobody.response.status.is_none());
+    let inside = Pages { guard: Guard::new(false), ..pages };
+    assert!(said(&capture(&inside, &format!("{site}/")).await).contains("Seite:"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: run with --ignored; needs chromium"]
+async fn a_real_browser_survives_every_bad_page() {
+    if std::process::Command::new("chromium").arg("--version").output().is_err() {
+        println!("skipped: chromium is not there");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = pages(
+        folder.path(),
+        "browser = \"chromium\"\nbrowser_arguments = [\"--no-sandbox\"]\nbrowser_secs = 60\nbrowser_megabytes = 5\n",
+    );
+    let site = site();
+    for path in ["/", "/scroll"] {
+        let item = capture(&pages, &format!("{site}{path}")).await;
+        assert!(
+            item.screenshot.is_some() && item.page_pdf.is_some() && item.dom_html.is_some(),
+            "{path}: {}",
+            said(&item)
+        );
+        assert!(
+            item.screenshot_plain.is_some() && item.capture.tool.contains("Chromium"),
+            "{}",
+            item.capture.tool
+        );
+        assert!(item.capture.method.contains("127.0.0.1"), "{}", item.capture.method);
+    }
+    let film = capture(&pages, &format!("{site}/wants-film")).await;
+    assert!(said(&film).contains("mehr als 5 MB"), "{}", said(&film));
+    // A script that never yields: whatever the browser makes of it, the capture ends and says so.
+    let restless = capture(&pages, &format!("{site}/restless")).await;
+    assert!(
+        restless.screenshot.is_some() || said(&restless).contains("Bildschirmfoto"),
+        "{}",
+        said(&restless)
+    );
+    assert_eq!(std::fs::read_dir(folder.path().join("evidence-scratch")).unwrap().count(), 0);
+}
