@@ -15,7 +15,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     sh deploy/image-contents.sh /out "$FLAVOUR"
 
 FROM debian:bookworm-slim AS cpu
-FROM nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04 AS cuda
+FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS cuda
 
 ARG FLAVOUR=cpu
 FROM ${FLAVOUR} AS image

@@ -12,7 +12,7 @@ cd "$here"
 binary=${STREIFE_BINARY:-}
 if [ -z "$binary" ]; then
     features=''
-    [ "$flavour" = cuda ] && features='--features streife-scoring/cuda'
+    [ "$flavour" = cuda ] && features='--features cuda'
     # shellcheck disable=SC2086 # two words or none
     cargo build --release --locked -p streife-app --bin streife $features
     binary=${CARGO_TARGET_DIR:-target}/release/streife

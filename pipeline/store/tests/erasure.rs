@@ -150,3 +150,38 @@ async fn a_database_without_migrations_says_what_is_missing() {
     let Some((migrated, _)) = fresh_store().await else { return };
     assert!(migrated.pending_migrations().await.unwrap().is_empty());
 }
+
+/// `EXPLAIN AST` parses a statement without running it.
+async fn parses(client: &clickhouse::Client, statement: &str) {
+    let answer = client.query_raw(&format!("EXPLAIN AST {statement}")).execute().await;
+    assert!(answer.is_ok(), "{statement}: {answer:?}");
+}
+
+#[tokio::test]
+async fn the_tables_of_a_cluster_and_the_users_rights_parse() {
+    let Some((_, client)) = fresh_store().await else { return };
+    let home = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for shards in ["1", "3"] {
+        let output = std::process::Command::new("sh")
+            .arg(home.join("deploy/clickhouse/cluster.sh"))
+            .args(["main", shards])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let statements: Vec<&str> = text.split(";\n").map(str::trim).filter(|s| !s.is_empty()).collect();
+        assert!(statements.len() > 10);
+        assert!(!text.contains("ENGINE = ReplacingMergeTree"), "an engine is not replicated");
+        for statement in statements {
+            parses(&client, statement).await;
+        }
+    }
+    let users = std::fs::read_to_string(home.join("deploy/clickhouse/users/users.sql")).unwrap();
+    let bare: String = users.lines().filter(|line| !line.starts_with("--")).map(|line| format!("{line}\n")).collect();
+    for statement in bare.split(";\n").map(str::trim).filter(|s| !s.is_empty()) {
+        let hashed = ["migrate", "store", "desk", "retention", "grafana"]
+            .iter()
+            .fold(statement.to_owned(), |text, name| text.replace(&format!("{{{{{name}}}}}"), &"ab".repeat(32)));
+        parses(&client, &hashed).await;
+    }
+}
