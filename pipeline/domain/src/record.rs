@@ -79,6 +79,9 @@ pub struct ScoredRecord {
     /// What was computed, when it is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// Rules in shadow that matched: counted for their authors, filed nowhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadow_rules: Vec<String>,
     /// The change, when the event was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<PostChange>,

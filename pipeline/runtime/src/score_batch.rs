@@ -194,6 +194,7 @@ fn bare_record(message: &Message, event: &Event, outcome: Outcome) -> ScoredReco
         observed_at: event.observed_at,
         post: None,
         verdict: None,
+        shadow_rules: Vec::new(),
         change: None,
     }
 }
@@ -227,6 +228,7 @@ fn emit_post(
     let record = ScoredRecord {
         post: Some(post),
         verdict: Some(analysis.verdict),
+        shadow_rules: analysis.shadow.into_iter().map(|hit| hit.rule).collect(),
         ..bare_record(message, event, Outcome::Stored)
     };
     emit(output, message, record);

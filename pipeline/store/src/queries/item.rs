@@ -159,7 +159,8 @@ impl Store {
             .collect()
     }
 
-    /// Posts that each rule (or the one named) matched, by day since `since`.
+    /// Posts that each rule (or the one named) matched, by day since `since`. Rules in shadow are among them, as far
+    /// back as recent posts are kept.
     ///
     /// # Errors
     /// What ClickHouse says.
@@ -168,8 +169,12 @@ impl Store {
         Ok(self
             .client()
             .query(
-                "SELECT rule, day, uniqExact(post_id) AS posts FROM hits FINAL \
-                 WHERE day >= toDate({since:UInt16}) AND ({rule:String} = '' OR rule = {rule:String}) \
+                "SELECT rule, day, uniqExact(post_id) AS posts FROM \
+                 (SELECT rule, day, post_id FROM hits FINAL WHERE day >= toDate({since:UInt16}) \
+                  UNION ALL \
+                  SELECT arrayJoin(shadow_rules) AS rule, toDate(observed_at) AS day, post_id FROM recent_posts FINAL \
+                  WHERE observed_at >= toDate({since:UInt16}) AND notEmpty(shadow_rules)) \
+                 WHERE {rule:String} = '' OR rule = {rule:String} \
                  GROUP BY rule, day ORDER BY rule, day",
             )
             .param("since", u16::try_from(days).unwrap_or(u16::MAX))

@@ -66,7 +66,7 @@ impl Rows {
         let flagged = record.verdict.as_ref().is_some_and(Verdict::is_flagged);
         let recent = record.post.as_ref().zip(record.verdict.as_ref());
         Self {
-            recent_posts: recent.map(|(post, verdict)| recent_post(post, verdict)).into_iter().collect(),
+            recent_posts: recent.map(|(post, verdict)| recent_post(post, verdict, &record.shadow_rules)).into_iter().collect(),
             post_changes: record
                 .change
                 .iter()
@@ -133,7 +133,7 @@ impl Rows {
     }
 }
 
-fn recent_post(post: &PseudonymousPost, verdict: &Verdict) -> RecentPostRow {
+fn recent_post(post: &PseudonymousPost, verdict: &Verdict, shadow_rules: &[String]) -> RecentPostRow {
     RecentPostRow {
         post_id: post.post_id.0,
         source: post.source.clone(),
@@ -155,6 +155,7 @@ fn recent_post(post: &PseudonymousPost, verdict: &Verdict) -> RecentPostRow {
         scores: scores(verdict),
         labels: labels(verdict),
         rules: rules(verdict),
+        shadow_rules: shadow_rules.to_vec(),
         priority: priority_value(verdict.priority),
         version: version(post, verdict),
     }

@@ -35,6 +35,7 @@ pub struct RecentPostRow {
     pub scores: Vec<(String, f32)>,
     pub labels: Vec<String>,
     pub rules: Vec<String>,
+    pub shadow_rules: Vec<String>,
     pub priority: i8,
     pub version: u64,
 }

@@ -70,10 +70,12 @@ pub(crate) fn generate(posts: usize, rules: usize, seed: u64) -> Corpus {
 /// The same rules in Streife's own language, at its default fold level, which unifies more spellings than the simple
 /// format asks for.
 pub(crate) fn as_watch_rules(rules: &str) -> anyhow::Result<String> {
-    rules.lines().map(|line| watch_rule(&serde_json::from_str(line)?)).collect()
+    const REVIEW_SECS: i64 = 30 * 86_400;
+    let review_by = crate::open::day(crate::open::clock().now().plus_secs(REVIEW_SECS));
+    rules.lines().map(|line| watch_rule(&serde_json::from_str(line)?, &review_by)).collect()
 }
 
-fn watch_rule(rule: &Value) -> anyhow::Result<String> {
+fn watch_rule(rule: &Value, review_by: &str) -> anyhow::Result<String> {
     let words = |key: &str, joint: &str| -> String {
         let all = rule[key].as_array().map(Vec::as_slice).unwrap_or_default();
         all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(joint)
@@ -93,8 +95,8 @@ fn watch_rule(rule: &Value) -> anyhow::Result<String> {
     };
     Ok(format!(
         "---\nid: bench-{:06}\nversion: 1\ntitle: Benchmark\nowner: bench\npurpose: demonstration\nlegal_basis: \"none: benchmark\"\n\
-         norms: [StGB-111]\nreview_by: 2099-01-01\nseverity: low\nqueue: bench\nquota_per_day: 1000000\nwhen: |\n  {expression}\n\
-         tests: []\n",
+         norms: [StGB-111]\nreview_by: {review_by}\nseverity: low\nqueue: bench\nquota_per_day: 1000000\nwhen: |\n  {expression}\n\
+         tests:\n  - {{text: not run by the benchmark, expect: miss}}\n",
         rule["id"].as_u64().unwrap_or_default()
     ))
 }
