@@ -6,6 +6,8 @@
 
 FROM rust:1.95-bookworm AS build
 ARG FLAVOUR=cpu
+# Versions follow the pinned base image; Debian keeps only the newest of each, so pins here would break the next build.
+# hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install -y --no-install-recommends cmake zlib1g-dev libssl-dev libcurl4-openssl-dev python3-pip npm \
  && rm -rf /var/lib/apt/lists/*

