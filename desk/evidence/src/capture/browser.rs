@@ -26,6 +26,8 @@ const STRIP_PIXELS: u32 = 110;
 /// Longest address in the strip; the whole one stands in the capture log.
 const MAX_CAPTION_CHARS: usize = 260;
 const MAX_VERSION_CHARS: usize = 80;
+/// Saying its version takes a browser no longer than this.
+const VERSION_TIME: Duration = Duration::from_secs(10);
 
 /// How to run the browser.
 #[derive(Debug, Clone)]
@@ -113,7 +115,7 @@ pub fn capture(url: &str, at: Timestamp, options: &BrowserOptions, scratch: &Pat
         let lost = || Err(BrowserError::Nothing("answer"));
         (picture, print.join().unwrap_or_else(|_| lost()), dom.join().unwrap_or_else(|_| lost()))
     });
-    let mut page = PageCapture { version: version(options), ..PageCapture::default() };
+    let mut page = PageCapture { version: version(options, scratch), ..PageCapture::default() };
     let mut note = |what: &str, outcome: Result<Vec<u8>, BrowserError>| match outcome {
         Ok(bytes) => Some(bytes),
         Err(error) => {
@@ -136,10 +138,19 @@ pub fn capture(url: &str, at: Timestamp, options: &BrowserOptions, scratch: &Pat
     }
 }
 
-/// `Chromium 131.0...`; nothing when it does not say.
-fn version(options: &BrowserOptions) -> Option<String> {
-    let output = Command::new(&options.program).arg("--version").stdin(Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
+/// `Chromium 131.0...`; nothing when it does not say. As bounded as every other run of a program we did not write.
+fn version(options: &BrowserOptions, scratch: &Path) -> Option<String> {
+    let file = scratch.join("version.txt");
+    let child = Command::new(&options.program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(File::create(&file).ok()?))
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let limits = BrowserOptions { time_limit: options.time_limit.min(VERSION_TIME), ..options.clone() };
+    wait(child, &file, &limits).ok()?;
+    let text = fs::read_to_string(&file).ok()?;
     let line: String =
         text.lines().next()?.chars().filter(|c| !c.is_control()).take(MAX_VERSION_CHARS).collect();
     Some(line.trim().to_owned()).filter(|line| !line.is_empty())
