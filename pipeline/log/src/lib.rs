@@ -19,6 +19,7 @@ pub use embedded::EmbeddedLog;
 pub use kafka::{KafkaCompression, KafkaConfig, KafkaLog, KafkaSecurity, SaslMechanism};
 pub use limits::{MAX_DELIVERY_BYTES, MAX_RECORD_BYTES};
 pub use memory::MemoryLog;
+pub use metrics::descriptions as metric_descriptions;
 pub use partition::partition_of;
 pub use record::{Headers, Message, Record, Retention, Topic, TopicPartition};
 

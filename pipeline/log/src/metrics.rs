@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use prometheus::core::{Collector, Desc};
 use prometheus::{
     Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, register_histogram, register_int_counter,
     register_int_counter_vec, register_int_gauge, register_int_gauge_vec,
@@ -86,3 +87,21 @@ pub(crate) static LAG_RECORDS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     )
     .expect("a valid metric")
 });
+
+/// Names and labels of all metrics of this crate; registers those that nothing has touched yet.
+pub fn descriptions() -> Vec<Desc> {
+    let collectors: [&dyn Collector; 9] = [
+        &*APPENDED_RECORDS,
+        &*APPENDED_BYTES,
+        &*READ_RECORDS,
+        &*READ_BYTES,
+        &*EXPIRED_UNREAD,
+        &*COMMITS,
+        &*REBALANCES,
+        &*APPEND_SECONDS,
+        &*CHANNEL_RECORDS,
+    ];
+    let mut all: Vec<Desc> = collectors.iter().flat_map(|collector| collector.desc()).cloned().collect();
+    all.extend(LAG_RECORDS.desc().into_iter().cloned());
+    all
+}

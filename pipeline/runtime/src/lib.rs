@@ -27,6 +27,7 @@ pub use analyse::{Analyser, Analysis, Encode, Passage};
 pub use decide::decide;
 pub use decode::{Incoming, MAX_TEXT_BYTES, decode};
 pub use fields::{Fields, fields};
+pub use metrics::descriptions as metric_descriptions;
 pub use retry::{Backoff, Stopped};
 pub use rule_files::{RuleFiles, RuleFollower, publish_rules};
 pub use score_batch::{BatchOutput, ScoreContext, ScoreState, score_batch};

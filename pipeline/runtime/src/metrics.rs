@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
+use prometheus::core::{Collector, Desc};
 use prometheus::{
-    Histogram, IntCounter, IntCounterVec, exponential_buckets, register_histogram, register_int_counter,
-    register_int_counter_vec,
+    Histogram, IntCounter, IntCounterVec, IntGauge, exponential_buckets, register_histogram, register_int_counter,
+    register_int_counter_vec, register_int_gauge,
 };
 
 macro_rules! metric {
@@ -77,3 +78,27 @@ metric!(
     /// Retries of a transient failure.
     RETRIES: IntCounterVec = register_int_counter_vec!("streife_retries_total", "Retries of transient failures", &["stage"])
 );
+metric!(
+    /// Records gathered by the store worker and not yet written.
+    STORE_WAITING: IntGauge =
+        register_int_gauge!("streife_store_waiting_records", "Records gathered by the store worker and not yet written")
+);
+
+/// Names and labels of all metrics of this crate; registers those that nothing has touched yet.
+pub fn descriptions() -> Vec<Desc> {
+    let collectors: [&dyn Collector; 12] = [
+        &*ACCEPTED,
+        &*OUTCOMES,
+        &*FLAGGED,
+        &*ENCODED,
+        &*ENCODER_FAILED,
+        &*BATCH_SECONDS,
+        &*BATCH_RECORDS,
+        &*LOG_TO_SCORED_SECONDS,
+        &*STORE_BATCHES,
+        &*STORE_UNREADABLE,
+        &*STORE_WAITING,
+        &*RETRIES,
+    ];
+    collectors.iter().flat_map(|collector| collector.desc()).cloned().collect()
+}

@@ -123,6 +123,7 @@ impl StoreWorker {
                 }
                 Some(Err(error)) => return Ok(Err(error.into())),
             };
+            metrics::STORE_WAITING.set(i64::try_from(batcher.waiting()).unwrap_or(i64::MAX));
             if unreadable > MAX_UNREADABLE {
                 return Ok(Err(StoreWorkerError::Unreadable(unreadable)));
             }
