@@ -3,8 +3,11 @@
 //! Counting instructions: `benches/instructions` runs this under valgrind and counts within [`measured`] only.
 
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
+#![expect(unsafe_code, reason = "an allocator that counts, to tell what a set holds")]
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use streife_rules::mix::{Breadth, Mix};
 use streife_rules::{PostView, RuleSet, Scratch, SourceFile};
@@ -18,6 +21,38 @@ fn measured(set: &RuleSet, posts: &[String], scratch: &mut Scratch) -> (usize, u
         hits += matched.len();
     }
     (hits, candidates)
+}
+
+/// Bytes of the heap in use, by the allocator's own word for each piece.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: hands everything on to the system's allocator; only counts besides.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.fetch_add(rounded(layout), Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        HELD.fetch_sub(rounded(layout), Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+/// What malloc of glibc takes for a piece: eight bytes more, rounded up to 16, at least 32.
+fn rounded(layout: Layout) -> usize {
+    (layout.size() + 8).next_multiple_of(16).max(32)
+}
+
+fn held() -> usize {
+    HELD.load(Ordering::Relaxed)
 }
 
 /// CPU seconds of this thread so far (`/proc/self/schedstat`; valgrind does not bear `clock_gettime` of rustix), else wall
@@ -43,11 +78,23 @@ fn main() {
     };
     let (rules, posts) = (number(0, 10_000), number(2, 20_000));
     let mut mix = Mix::new(1);
-    let file = mix.rule_file(rules, breadth);
+    let file = if arguments.get(1).is_some_and(|kind| kind == "words") {
+        let rule = |id: usize| {
+            format!(
+                "---\nid: w-{id:06}\npurpose: demonstration\nlegal_basis: none\nreview_by: 2027-01-31\nwhen: 'raw:{}'\ntests: [{{text: x, expect: miss}}]\n",
+                mix.word(Breadth::Mixed)
+            )
+        };
+        (0..rules).map(rule).collect()
+    } else {
+        mix.rule_file(rules, breadth)
+    };
     let posts: Vec<String> = (0..posts).map(|_| mix.post()).collect();
     let started = cpu_seconds();
+    let before = held();
     let set = RuleSet::compile(&[SourceFile { path: "mix", text: &file }], "2026-11-22").set;
     let compile = cpu_seconds() - started;
+    let held = held() - before;
     drop(file);
     let mut scratch = Scratch::default();
     measured(&set, &posts[..posts.len().min(200)], &mut scratch);
@@ -59,12 +106,13 @@ fn main() {
     }
     let per_post = |count: usize| count as f64 / posts.len() as f64;
     println!(
-        "{} rules {breadth:?}: {:.0} posts/CPU-s, {:.2} us/post, {:.2} hits and {:.1} candidates a post, compiled in {compile:.2} s, index {:.1} MB",
+        "{} rules {breadth:?}: {:.0} posts/CPU-s, {:.2} us/post, {:.2} hits and {:.1} candidates a post, compiled in {compile:.2} s, holds {:.1} MB (index {:.1})",
         set.rules().len(),
         posts.len() as f64 / best,
         best * 1e6 / posts.len() as f64,
         per_post(found.0),
         per_post(found.1),
+        held as f64 / 1e6,
         set.index_bytes() as f64 / 1e6,
     );
 }

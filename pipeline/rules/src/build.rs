@@ -12,6 +12,7 @@ use crate::set::{Compiled, RulePlan, RuleSet, SourceFile, SuppressionPlan, versi
 use crate::source::{self, Expression, RuleSource, Sources};
 use crate::syntax::ast::{Expr, Kind, Pattern, Quantity, Value};
 use crate::syntax::{print, print_window};
+use crate::trial::ListTests;
 use crate::yaml::File;
 use crate::{ListInfo, Rule, State};
 
@@ -79,6 +80,7 @@ pub(crate) fn compile(files: &[SourceFile<'_>], today: &str) -> Compiled {
             review_by: list.review_by.clone(),
             entries: list.terms.len() + list.hashes.len(),
         });
+        set.list_tests.extend(ListTests::of(list, &mut lowering));
         parts.push(format!("list {} {} {terms:?} {:?}", list.name, list.version, list.hashes));
     }
     set.lists = lowering.lists;
@@ -112,7 +114,7 @@ fn lower_rule(
         sound &= findings.is_empty();
         report(&file, &rule.id, expression, &findings, problems);
         lists_used.extend(used);
-        unless_step = Some(step);
+        unless_step = Some(Box::new(step));
     }
     for expression in std::iter::once(&when).chain(&unless) {
         warn_missing_values(&file, &rule.id, expression, problems);

@@ -13,6 +13,7 @@ mod build;
 mod compile;
 mod date;
 mod evaluate;
+mod format;
 mod history;
 mod lifecycle;
 pub mod limits;
@@ -28,13 +29,14 @@ mod window_state;
 mod yaml;
 
 pub use backtest::{Backtest, BacktestReport, SAMPLE_SIZE};
+pub use format::format;
 pub use history::{HistoryColumns, history_prefilter};
 pub use lifecycle::{
     ALARM_CHANCE, ALARM_MIN_POSTS, DayCount, Filing, NotLive, Rate, chance_of, is_odd, may_go_live,
 };
 pub use post::{ClusterView, PostView};
 pub use problem::{Finding, Problem, Severity, Tongue, Wording};
-pub use rule::{Cost, Expect, ListInfo, Rule, State, Trial};
+pub use rule::{Cost, Expect, ListInfo, Rule, State, Trial, TrialPost};
 pub use set::{Compiled, ENGINE_VERSION, Evaluation, Explanation, RuleSet, Scratch, SourceFile};
 pub use trial::{TestResult, run_tests};
 pub use window_state::{WindowKeys, WindowState};

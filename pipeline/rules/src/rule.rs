@@ -87,6 +87,13 @@ pub struct Trial {
     pub expect: Option<Expect>,
     /// Its text.
     pub text: String,
+    /// The rest of the post; most tests are a text alone.
+    pub others: Option<Box<TrialPost>>,
+}
+
+/// What a test's post has besides its text.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct TrialPost {
     /// Text in pictures.
     pub ocr: String,
     /// Text in sound.
@@ -117,6 +124,8 @@ pub struct Trial {
     pub cluster: Option<(u32, u32, u32)>,
     /// Symbols in pictures.
     pub symbols: Vec<(String, f32)>,
+    /// Perceptual hashes of pictures.
+    pub hashes: Vec<[u8; 32]>,
 }
 
 /// A list or bank of a set, without its entries.

@@ -14,6 +14,7 @@ use crate::limits::MAX_SPANS;
 use crate::syntax::Window;
 use crate::syntax::ast::Expr;
 use crate::syntax::parse;
+use crate::trial::ListTests;
 use crate::{ListInfo, PostView, Problem, Rule, State};
 
 /// Raised whenever the same rules can match differently than before.
@@ -74,7 +75,7 @@ struct Marks {
 #[derive(Debug)]
 pub(crate) struct RulePlan {
     pub(crate) when: Step,
-    pub(crate) unless: Option<Step>,
+    pub(crate) unless: Option<Box<Step>>,
     pub(crate) window: Option<Box<Window>>,
     pub(crate) base: FoldLevel,
     /// The trees the plans came from; read again at the first hit, since most rules never hit.
@@ -98,6 +99,7 @@ pub struct RuleSet {
     pub(crate) lists: Vec<ListPlan>,
     pub(crate) index: Index,
     pub(crate) suppressions: Vec<SuppressionPlan>,
+    pub(crate) list_tests: Vec<ListTests>,
 }
 
 impl RuleSet {
@@ -249,6 +251,11 @@ impl RuleSet {
         self.plans
             .get(position)
             .is_some_and(|plan| holds(&mut Run::new(post, &self.lists, &mut scratch.units), plan).now)
+    }
+
+    /// Does a bare step hold?
+    pub(crate) fn matches_step(&self, step: &Step, post: &PostView<'_>, scratch: &mut Scratch) -> bool {
+        Run::new(post, &self.lists, &mut scratch.units).holds(step, FoldLevel::Std).now
     }
 
     /// Why the rule with this id matches a post or not; `None` when there is no such rule.

@@ -1,14 +1,19 @@
-//! Runs the tests that rules carry.
+//! Runs the tests that rules, lists and banks carry.
 
 use serde::Serialize;
 use streife_domain::Heads;
+use streife_text::FoldLevel;
 
-use crate::{ClusterView, Expect, PostView, RuleSet, Scratch, Trial};
+use crate::compile::Lowering;
+use crate::compile::plan::Step;
+use crate::source::List;
+use crate::syntax::ast::{Expr, Kind, Pattern, Term};
+use crate::{ClusterView, Expect, PostView, RuleSet, Scratch, Trial, TrialPost};
 
 /// The outcome of one test of one rule, as `streife rules test --json` prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TestResult {
-    /// The rule.
+    /// The rule, or `$` and the list's name.
     pub rule: String,
     /// Number of the test in the rule, counted from 1.
     pub test: usize,
@@ -20,47 +25,84 @@ pub struct TestResult {
     pub ok: bool,
 }
 
-/// Runs every test of every rule, whatever its state. Windows are left aside: a test has one post.
+/// Distance in bits within which a test's picture is like one of a bank.
+const BANK_TEST_DISTANCE: u32 = 31;
+
+/// Runs every test of every rule, whatever its state, then those of lists and banks, named `$list`. Windows are left
+/// aside: a test has one post.
 pub fn run_tests(set: &RuleSet) -> Vec<TestResult> {
     let mut scratch = Scratch::default();
     let mut results = Vec::new();
-    for (position, rule) in set.rules().iter().enumerate() {
-        for (i, trial) in rule.tests.iter().enumerate() {
+    let mut run = |name: &str, tests: &[Trial], matches: &mut dyn FnMut(&PostView<'_>) -> bool| {
+        for (i, trial) in tests.iter().enumerate() {
             let expect = trial.expect.unwrap_or(Expect::Hit);
-            let hit = trial.with_post(|post| set.matches(position, post, &mut scratch));
-            let got = if hit { Expect::Hit } else { Expect::Miss };
-            results.push(TestResult { rule: rule.id.clone(), test: i + 1, expect, got, ok: expect == got });
+            let got = if trial.with_post(&mut *matches) { Expect::Hit } else { Expect::Miss };
+            results.push(TestResult { rule: name.to_owned(), test: i + 1, expect, got, ok: expect == got });
         }
+    };
+    for (position, rule) in set.rules().iter().enumerate() {
+        run(&rule.id, &rule.tests, &mut |post| set.matches(position, post, &mut scratch));
+    }
+    for list in &set.list_tests {
+        run(&format!("${}", list.name), &list.tests, &mut |post| {
+            set.matches_step(&list.step, post, &mut scratch)
+        });
     }
     results
+}
+
+/// The tests of a list or bank, and what its entries look for.
+#[derive(Debug)]
+pub(crate) struct ListTests {
+    pub(crate) name: String,
+    pub(crate) step: Step,
+    pub(crate) tests: Vec<Trial>,
+}
+
+impl ListTests {
+    /// `None` when there are none. A list's terms are looked for at the default fold level.
+    pub(crate) fn of(list: &List<'_>, lowering: &mut Lowering<'_, '_>) -> Option<Self> {
+        if list.tests.is_empty() {
+            return None;
+        }
+        let kind = if list.hashes.is_empty() {
+            Kind::Term(Term { field: None, raw: false, pattern: Pattern::List(list.name.clone()) })
+        } else {
+            Kind::Hash { bank: list.name.clone(), at_most: BANK_TEST_DISTANCE as u16 }
+        };
+        let (step, _, _) = lowering.lower(&Expr::new(kind, 0), FoldLevel::Std);
+        Some(Self { name: list.name.clone(), step, tests: list.tests.clone() })
+    }
 }
 
 impl Trial {
     /// Calls `look` with the post of this test.
     pub fn with_post<T>(&self, look: impl FnOnce(&PostView<'_>) -> T) -> T {
-        let scores: Heads<f32> = self.scores.iter().copied().collect();
+        let none = TrialPost::default();
+        let others = self.others.as_deref().unwrap_or(&none);
+        let scores: Heads<f32> = others.scores.iter().copied().collect();
         look(&PostView {
             text: &self.text,
-            ocr: &self.ocr,
-            asr: &self.asr,
-            tags: &self.tags,
-            urls: &self.urls,
-            mentions: &self.mentions,
-            quote: &self.quote,
-            language: &self.lang,
-            platform: &self.platform,
-            source: &self.source,
-            kind: &self.kind,
-            reply_to: &self.reply_to,
+            ocr: &others.ocr,
+            asr: &others.asr,
+            tags: &others.tags,
+            urls: &others.urls,
+            mentions: &others.mentions,
+            quote: &others.quote,
+            language: &others.lang,
+            platform: &others.platform,
+            source: &others.source,
+            kind: &others.kind,
+            reply_to: &others.reply_to,
             scores: Some(&scores),
-            labels: &self.labels,
-            cluster: self.cluster.map(|(size, accounts, platforms)| ClusterView {
+            labels: &others.labels,
+            cluster: others.cluster.map(|(size, accounts, platforms)| ClusterView {
                 size,
                 accounts,
                 platforms,
             }),
-            hashes: &[],
-            symbols: &self.symbols,
+            hashes: &others.hashes,
+            symbols: &others.symbols,
         })
     }
 }

@@ -120,7 +120,12 @@ struct Reader<'f> {
 
 impl<'f> Reader<'f> {
     fn next(&mut self) -> Result<(Event<'f>, Span), Box<Problem>> {
-        match self.parser.next_event() {
+        // Comments say nothing to the machine; the formatter takes them from the text.
+        let mut next = self.parser.next_event();
+        while let Some(Ok((Event::Comment(..), _))) = next {
+            next = self.parser.next_event();
+        }
+        match next {
             Some(Ok(event)) => Ok(event),
             Some(Err(error)) => {
                 let at = error.marker().byte_offset().unwrap_or(0);
@@ -232,6 +237,16 @@ mod tests {
         assert_eq!(place_of("when: >\n  a b\n  x cde\n", "cde"), (3, 5));
         assert_eq!(place_of("when: \"a \\\"b\\\" cde\"", "cde"), (1, 16));
         assert_eq!(place_of("when: 'a ''b'' cde'", "cde"), (1, 16));
+    }
+
+    #[test]
+    fn comments_may_stand_anywhere() {
+        let text = "# a\n---\n# b\nx: # c\n  # d\n  - 1 # e\n  # f\n  - 2\n# g\ny: |\n  z\n# h\n";
+        let (documents, problems) = read(&File { path: "f", text });
+        assert!(problems.is_empty(), "{problems:?}");
+        let NodeKind::Map(pairs) = &documents[0].kind else { panic!("a map") };
+        assert!(matches!(&pairs[0].1.kind, NodeKind::Sequence(items) if items.len() == 2));
+        assert_eq!(pairs[1].1.text(), Some("z\n"));
     }
 
     #[test]

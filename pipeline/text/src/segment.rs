@@ -26,6 +26,10 @@ pub fn words(folded_text: &str, out: &mut Vec<Word>) {
         let start = at;
         at = word_run_end(folded_text, at);
         if at == start {
+            if bytes[at].is_ascii() {
+                at += 1;
+                continue;
+            }
             let Some(c) = folded_text[at..].chars().next() else { break };
             at += c.len_utf8();
             if !is_emoji(c) {
@@ -37,20 +41,43 @@ pub fn words(folded_text: &str, out: &mut Vec<Word>) {
     }
 }
 
+/// What the first byte of a character tells.
+#[derive(Clone, Copy)]
+enum Byte {
+    /// A letter or digit of ASCII.
+    Word,
+    /// Any other of ASCII.
+    Separator,
+    /// Begins a character from U+00C0 to U+00FF.
+    Latin,
+    /// Begins another.
+    Wide,
+}
+
+static BYTES: [Byte; 256] = {
+    let mut bytes = [Byte::Wide; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        bytes[byte] = if (byte as u8).is_ascii_alphanumeric() { Byte::Word } else { Byte::Separator };
+        byte += 1;
+    }
+    bytes[0xc3] = Byte::Latin;
+    bytes
+};
+
 /// The end of the run of word characters that begins at `at`; `at` itself when there is none.
 fn word_run_end(text: &str, mut at: usize) -> usize {
     let bytes = text.as_bytes();
     while let Some(&byte) = bytes.get(at) {
-        if byte.is_ascii() {
-            if !byte.is_ascii_alphanumeric() {
-                break;
-            }
-            at += 1;
-        } else {
-            match text[at..].chars().next() {
+        match BYTES[usize::from(byte)] {
+            Byte::Word => at += 1,
+            Byte::Separator => break,
+            // U+00C0 to U+00FF: letters but for the signs of multiplication and division.
+            Byte::Latin if !matches!(bytes.get(at + 1), Some(0x97 | 0xb7)) => at += 2,
+            _ => match text[at..].chars().next() {
                 Some(c) if is_word_char(c) => at += c.len_utf8(),
                 _ => break,
-            }
+            },
         }
     }
     at

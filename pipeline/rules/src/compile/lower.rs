@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use regex::RegexBuilder;
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 use streife_text::{FoldLevel, fold, words};
 
 use crate::Finding;
-use crate::compile::plan::{Find, ListPlan, Phrase, Step, What, hash_word};
+use crate::compile::plan::{Find, LazyRegex, ListPlan, Phrase, Step, What, hash_word};
 use crate::compile::table::{Guard, TableBuilder};
 use crate::evaluate::{level_index, plain_name};
-use crate::limits::{
-    MAX_PHRASE_WORDS, MAX_REGEX_BYTES, MAX_REGEX_DEPTH, MAX_REGEX_PROGRAM_BYTES, MAX_REGEXES,
-};
+use crate::limits::{MAX_PHRASE_WORDS, MAX_REGEX_BYTES, MAX_REGEXES};
 use crate::source::List;
 use crate::syntax::ast::{Expr, Field, Kind, Pattern, Term, Value};
 use crate::syntax::nearest;
@@ -151,7 +149,7 @@ impl RuleLowering<'_, '_, '_> {
             Pattern::Word(text) | Pattern::Phrase(text)
                 if matches!(term.field, Some(Field::Domain | Field::Mention)) =>
             {
-                Some(What::Words(Phrase { text: plain_name(text).into(), hashes: Box::default() }))
+                Some(What::Words(Phrase { text: plain_name(text).into(), hashes: SmallVec::new() }))
             }
             pattern => match literal(pattern, level) {
                 Ok(what) => Some(what),
@@ -195,16 +193,10 @@ impl RuleLowering<'_, '_, '_> {
         let built = if text.len() > MAX_REGEX_BYTES {
             Err(format!("longer than {MAX_REGEX_BYTES} bytes"))
         } else {
-            RegexBuilder::new(text)
-                .case_insensitive(!raw)
-                .size_limit(MAX_REGEX_PROGRAM_BYTES)
-                .dfa_size_limit(MAX_REGEX_PROGRAM_BYTES)
-                .nest_limit(MAX_REGEX_DEPTH)
-                .build()
-                .map_err(|error| error.to_string())
+            LazyRegex::new(text, raw).map_err(|error| error.to_string())
         };
         let problem = match built {
-            Ok(regex) if regex.is_match("") => {
+            Ok(regex) if regex.clone().is_match("") => {
                 "it matches the empty text, so it matches everywhere".to_owned()
             }
             Ok(regex) => return Some(What::Regex(Box::new(regex))),

@@ -1,11 +1,15 @@
 //! An expression ready to run: folded, hashed, with lists resolved. It has the shape of the tree it came from,
 //! so that an explanation can walk both.
 
-use regex::Regex;
+use std::sync::OnceLock;
+
+use regex::{Regex, RegexBuilder};
+use smallvec::SmallVec;
 use streife_domain::Head;
 use streife_text::FoldLevel;
 
 use crate::compile::table::Table;
+use crate::limits::{MAX_REGEX_DEPTH, MAX_REGEX_PROGRAM_BYTES};
 use crate::syntax::ast::{Compare, Field, Nearness, Presence, Quantity, ScopeKey};
 
 /// A part of a plan.
@@ -41,7 +45,7 @@ pub(crate) enum What {
     Suffix(Box<str>),
     Infix(Box<str>),
     Fuzzy(Box<str>),
-    Regex(Box<Regex>),
+    Regex(Box<LazyRegex>),
     /// Index into [`Plans::lists`].
     List(u32),
 }
@@ -51,7 +55,42 @@ pub(crate) enum What {
 pub(crate) struct Phrase {
     /// The folded words with one space between.
     pub(crate) text: Box<str>,
-    pub(crate) hashes: Box<[u64]>,
+    pub(crate) hashes: SmallVec<[u64; 2]>,
+}
+
+/// A regular expression that was found sound when the rule was compiled and is compiled again when a post first needs
+/// it: compiled ones are large, and most are never reached.
+#[derive(Debug, Clone)]
+pub(crate) struct LazyRegex {
+    text: Box<str>,
+    heeds_case: bool,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl LazyRegex {
+    /// Checks the expression; nothing compiled is kept.
+    pub(crate) fn new(text: &str, heeds_case: bool) -> Result<Self, regex::Error> {
+        Self::compile(text, heeds_case)?;
+        Ok(Self { text: text.into(), heeds_case, compiled: OnceLock::new() })
+    }
+
+    fn compile(text: &str, heeds_case: bool) -> Result<Regex, regex::Error> {
+        RegexBuilder::new(text)
+            .case_insensitive(!heeds_case)
+            .size_limit(MAX_REGEX_PROGRAM_BYTES)
+            .dfa_size_limit(MAX_REGEX_PROGRAM_BYTES)
+            .nest_limit(MAX_REGEX_DEPTH)
+            .build()
+    }
+
+    /// The compiled expression. It compiled once, so it does again; if it did not, it would match nothing.
+    pub(crate) fn get(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| Self::compile(&self.text, self.heeds_case).ok()).as_ref()
+    }
+
+    pub(crate) fn is_match(&self, text: &str) -> bool {
+        self.get().is_some_and(|regex| regex.is_match(text))
+    }
 }
 
 /// A list folded to one level.

@@ -6,7 +6,7 @@ use streife_text::FoldLevel;
 
 use super::units::{LevelText, Source, Unit, host, level_index, plain_name, sources};
 use crate::PostView;
-use crate::compile::plan::{Find, ListPlan, What};
+use crate::compile::plan::{Find, LazyRegex, ListPlan, What};
 use crate::limits::{MAX_MATCHES, MAX_REGEX_MATCHES};
 use crate::syntax::ast::Field;
 
@@ -110,13 +110,14 @@ impl<'p, 's> Run<'p, 's> {
 
     fn find_regex(
         &mut self,
-        regex: &regex::Regex,
+        regex: &LazyRegex,
         unit: usize,
         base: FoldLevel,
         out: Option<&mut Vec<Match>>,
     ) -> bool {
         let original = self.sources[unit].text;
         let Some(out) = out else { return regex.is_match(original) };
+        let Some(regex) = regex.get() else { return false };
         let before = out.len();
         for found in regex.find_iter(original).take(MAX_REGEX_MATCHES) {
             let span = Span(found.start() as u32, found.end() as u32);

@@ -2,15 +2,16 @@
 
 use super::expression::place;
 use super::fields::Fields;
-use crate::Finding;
+use super::rule;
 use crate::date::Day;
 use crate::limits::{MAX_LIST_TERM_BYTES, MAX_LIST_TERMS};
 use crate::problem::Problem;
 use crate::syntax::ast::Pattern;
 use crate::syntax::list_pattern;
 use crate::yaml::{File, Node, NodeKind};
+use crate::{Finding, Trial};
 
-const FIELDS: [&str; 11] =
+pub(crate) const FIELDS: [&str; 11] =
     ["list", "bank", "version", "title", "owner", "review_by", "sources", "terms", "hashes", "tests", "note"];
 
 /// A term of a list.
@@ -29,6 +30,7 @@ pub(crate) struct List<'a> {
     pub(crate) review_by: String,
     pub(crate) terms: Vec<ListTerm>,
     pub(crate) hashes: Vec<[u8; 32]>,
+    pub(crate) tests: Vec<Trial>,
     pub(crate) file: File<'a>,
 }
 
@@ -75,10 +77,14 @@ pub(super) fn read<'a>(
             );
         }
     }
+    let tests = match fields.get("tests").map(|node| &node.kind) {
+        Some(NodeKind::Sequence(items)) => rule::trials(&mut fields, items),
+        _ => Vec::new(),
+    };
     if fields.failed() {
         return None;
     }
-    Some(List { name, version, owner, review_by, terms, hashes, file })
+    Some(List { name, version, owner, review_by, terms, hashes, tests, file })
 }
 
 fn read_terms(fields: &mut Fields<'_, '_, '_>, items: &[Node]) -> Vec<ListTerm> {
@@ -148,20 +154,26 @@ fn read_terms(fields: &mut Fields<'_, '_, '_>, items: &[Node]) -> Vec<ListTerm> 
     terms
 }
 
+type Wordings = ((&'static str, &'static str), (&'static str, &'static str));
+
+/// What is said of something that is no perceptual hash.
+pub(super) const NO_HASH: Wordings = (
+    ("a hash has 64 hexadecimal digits", "write the 256-bit perceptual hash of the picture"),
+    ("ein Hash hat 64 hexadezimale Ziffern", "schreiben Sie den 256-Bit-Wahrnehmungshash des Bildes"),
+);
+
+pub(super) fn read_hash(text: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut hash).ok()?;
+    Some(hash)
+}
+
 fn read_hashes(fields: &mut Fields<'_, '_, '_>, items: &[Node]) -> Vec<[u8; 32]> {
     let mut hashes = Vec::with_capacity(items.len());
     for item in items {
-        let mut hash = [0; 32];
-        match item.text().map(|text| hex::decode_to_slice(text.trim(), &mut hash)) {
-            Some(Ok(())) => hashes.push(hash),
-            _ => fields.error(
-                item.start,
-                ("a hash has 64 hexadecimal digits", "write the 256-bit perceptual hash of the picture"),
-                (
-                    "ein Hash hat 64 hexadezimale Ziffern",
-                    "schreiben Sie den 256-Bit-Wahrnehmungshash des Bildes",
-                ),
-            ),
+        match item.text().and_then(read_hash) {
+            Some(hash) => hashes.push(hash),
+            None => fields.error(item.start, NO_HASH.0, NO_HASH.1),
         }
     }
     hashes

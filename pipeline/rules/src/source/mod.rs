@@ -10,8 +10,9 @@ mod suppression;
 use std::collections::BTreeMap;
 
 pub(crate) use expression::{Expression, place};
-pub(crate) use list::List;
-pub(crate) use suppression::Suppression;
+pub(crate) use list::{FIELDS as LIST_FIELDS, List};
+pub(crate) use rule::FIELDS as RULE_FIELDS;
+pub(crate) use suppression::{FIELDS as SUPPRESSION_FIELDS, Suppression};
 
 use crate::date::Day;
 use crate::problem::{Problem, Severity};
@@ -43,7 +44,7 @@ pub(crate) struct Sources<'a> {
 }
 
 /// The kinds of documents, each told by its first key.
-const DOCUMENT_KEYS: [&str; 4] = ["id", "list", "bank", "suppress"];
+pub(crate) const DOCUMENT_KEYS: [&str; 4] = ["id", "list", "bank", "suppress"];
 
 /// Reads all files.
 pub(crate) fn read<'a>(files: &[SourceFile<'a>], today: Day) -> Sources<'a> {

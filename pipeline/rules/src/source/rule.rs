@@ -4,16 +4,17 @@ use streife_domain::{Head, Priority, Purpose};
 use streife_text::FoldLevel;
 
 use super::fields::Fields;
+use super::list::{NO_HASH, read_hash};
 use super::{RuleSource, expression};
 use crate::date::Day;
 use crate::limits::{MAX_TESTS, WANTED_TESTS};
 use crate::problem::Problem;
 use crate::syntax::{Window, parse_window};
 use crate::yaml::{File, Node, NodeKind};
-use crate::{Cost, Expect, Rule, State, Trial};
+use crate::{Cost, Expect, Rule, State, Trial, TrialPost};
 
 /// Fields of a rule, in the order they are usually written.
-const FIELDS: [&str; 24] = [
+pub(crate) const FIELDS: [&str; 24] = [
     "id",
     "version",
     "title",
@@ -229,12 +230,12 @@ fn tests(fields: &mut Fields<'_, '_, '_>) -> Vec<Trial> {
     trials
 }
 
-const TRIAL_FIELDS: [&str; 17] = [
+const TRIAL_FIELDS: [&str; 19] = [
     "text", "expect", "ocr", "asr", "quote", "tags", "urls", "mentions", "lang", "platform", "source",
-    "kind", "reply_to", "scores", "labels", "cluster", "note",
+    "kind", "reply_to", "scores", "labels", "cluster", "symbols", "hashes", "note",
 ];
 
-fn trials(fields: &mut Fields<'_, '_, '_>, items: &[Node]) -> Vec<Trial> {
+pub(super) fn trials(fields: &mut Fields<'_, '_, '_>, items: &[Node]) -> Vec<Trial> {
     let (file, name) = (fields.file, fields.name.clone());
     let mut failed = items.len() > MAX_TESTS;
     let mut found = Vec::with_capacity(items.len().min(MAX_TESTS));
@@ -247,9 +248,7 @@ fn trials(fields: &mut Fields<'_, '_, '_>, items: &[Node]) -> Vec<Trial> {
         );
         let expect = test.choice("expect", &[("hit", Expect::Hit), ("miss", Expect::Miss)]);
         let text = test.get("text").and_then(Node::text).unwrap_or("").to_owned();
-        let trial = Trial {
-            expect,
-            text,
+        let others = TrialPost {
             ocr: test.text("ocr").unwrap_or_default(),
             asr: test.text("asr").unwrap_or_default(),
             quote: test.text("quote").unwrap_or_default(),
@@ -264,8 +263,11 @@ fn trials(fields: &mut Fields<'_, '_, '_>, items: &[Node]) -> Vec<Trial> {
             scores: scores(&mut test),
             labels: labels(&mut test),
             cluster: cluster(&mut test),
-            symbols: Vec::new(),
+            symbols: symbols(&mut test),
+            hashes: hashes(&mut test),
         };
+        let others = (others != TrialPost::default()).then(|| Box::new(others));
+        let trial = Trial { expect, text, others };
         failed |= test.failed();
         found.push(trial);
     }
@@ -291,6 +293,32 @@ fn scores(test: &mut Fields<'_, '_, '_>) -> Vec<(Head, f32)> {
             ("`scores` is a map from head to number", "write {violence: 0.9}"),
             ("`scores` ordnet Merkmalen Zahlen zu", "schreiben Sie {violence: 0.9}"),
         );
+        Vec::new()
+    })
+}
+
+fn symbols(test: &mut Fields<'_, '_, '_>) -> Vec<(String, f32)> {
+    let Some(node) = test.get("symbols") else { return Vec::new() };
+    let NodeKind::Map(pairs) = &node.kind else {
+        test.error(
+            node.start,
+            ("`symbols` is a map from name to score", "write {name: 0.9}"),
+            ("`symbols` ordnet Namen Zahlen zu", "schreiben Sie {name: 0.9}"),
+        );
+        return Vec::new();
+    };
+    pairs
+        .iter()
+        .filter_map(|(name, score)| Some((name.text()?.to_owned(), score.text()?.parse().ok()?)))
+        .collect()
+}
+
+fn hashes(test: &mut Fields<'_, '_, '_>) -> Vec<[u8; 32]> {
+    let written = test.texts("hashes");
+    let read: Option<Vec<[u8; 32]>> = written.iter().map(|text| read_hash(text)).collect();
+    read.unwrap_or_else(|| {
+        let at = test.at("hashes");
+        test.error(at, NO_HASH.0, NO_HASH.1);
         Vec::new()
     })
 }

@@ -6,7 +6,7 @@ use crate::date::Day;
 use crate::problem::Problem;
 use crate::yaml::{File, Node};
 
-const FIELDS: [&str; 7] = ["suppress", "rules", "when", "owner", "reason", "expires", "note"];
+pub(crate) const FIELDS: [&str; 7] = ["suppress", "rules", "when", "owner", "reason", "expires", "note"];
 /// Longest life of a suppression in days.
 const MAX_DAYS: i64 = 90;
 

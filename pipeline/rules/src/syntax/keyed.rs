@@ -256,6 +256,11 @@ impl Parser {
         if text == "exists" && *self.peek() == Token::Open && self.is_attached() {
             return Some(self.exists(at));
         }
+        if let Some(scope) = ScopeKey::ALL.into_iter().find(|scope| scope.as_str() == text)
+            && *self.peek() == Token::Default
+        {
+            return Some(self.scope_or(scope, at));
+        }
         let quantity = match self.quantity(text, at)? {
             Ok(quantity) => quantity,
             Err(broken) => {
@@ -283,6 +288,44 @@ impl Parser {
             Some(value) => Some(Expr::new(Kind::Number { quantity, default, compare, value }, at)),
             None => Some(self.no_number(at)),
         }
+    }
+
+    /// `lang ?? de = de`: the value, or the default where it is missing. Both are known, so it says
+    /// `lang:de OR NOT exists(lang)` if they are the same, and `lang:de` if not.
+    fn scope_or(&mut self, scope: ScopeKey, at: usize) -> Expr {
+        self.advance();
+        let text = |parser: &mut Self| match parser.advance() {
+            Token::Bare(text) | Token::Quoted(text) => Some(text),
+            _ => None,
+        };
+        let default = text(self);
+        let compared = *self.peek() == Token::Compare(Compare::Equal);
+        if compared {
+            self.advance();
+        }
+        let value = text(self);
+        let (Some(default), true, Some(value)) = (default, compared, value) else {
+            let key = scope.as_str();
+            return self.broken(Finding::error(
+                at,
+                (
+                    format!("`{key} ??` takes a default and a value"),
+                    format!("write {key} ?? default = value"),
+                ),
+                (
+                    format!("`{key} ??` nimmt einen Ersatz und einen Wert"),
+                    format!("schreiben Sie {key} ?? ersatz = wert"),
+                ),
+            ));
+        };
+        let same = default.trim().trim_start_matches('@').to_lowercase()
+            == value.trim().trim_start_matches('@').to_lowercase();
+        let equal = Expr::new(Kind::Scope(scope, Value::Text(value)), at);
+        if !same {
+            return equal;
+        }
+        let missing = Kind::Not(Box::new(Expr::new(Kind::Exists(Presence::Scope(scope)), at)));
+        Expr::new(Kind::Or(vec![equal, Expr::new(missing, at)]), at)
     }
 
     fn no_number(&mut self, at: usize) -> Expr {

@@ -21,6 +21,27 @@ pub fn print(expr: &Expr) -> String {
     out
 }
 
+/// The canonical text in lines: one if it is no longer than `width` bytes, else one for each part of the topmost AND or
+/// OR.
+pub(crate) fn print_lines(expr: &Expr, width: usize) -> Vec<String> {
+    let whole = print(expr);
+    let (parts, operator, least) = match &expr.kind {
+        Kind::Or(parts) => (parts, "OR ", Binding::And),
+        Kind::And(parts) => (parts, "AND ", Binding::Pair),
+        _ => return vec![whole],
+    };
+    if whole.len() <= width {
+        return vec![whole];
+    }
+    let mut lines = Vec::with_capacity(parts.len());
+    for part in parts {
+        let mut line = if lines.is_empty() { String::new() } else { operator.to_owned() };
+        write_expr(&mut line, part, least);
+        lines.push(line);
+    }
+    lines
+}
+
 fn binding(expr: &Expr) -> Binding {
     match &expr.kind {
         Kind::Or(_) => Binding::Or,

@@ -37,6 +37,8 @@ fn precedence_is_not_then_near_then_and_then_or() {
         ("„zwei Wörter“ *mitte* an* *aus fast~1", "\"zwei Wörter\" AND *mitte* AND an* AND *aus AND fast~1"),
         ("score.violence >= 0.8 label:group_hate", "score.violence>=0.8 AND label:group_hate"),
         ("score.violence ?? 0 >= 0.8", "score.violence ?? 0 >= 0.8"),
+        ("a lang ?? de = DE", "a AND (lang:DE OR NOT exists(lang))"),
+        ("a platform ?? x = telegram", "a AND platform:telegram"),
         ("hash:$bank<=31 exists(score.violence)", "hash:$bank<=31 AND exists(score.violence)"),
         ("domain:example.org url:/a\\/b/", "domain:example.org AND url:/a\\/b/"),
     ] {
