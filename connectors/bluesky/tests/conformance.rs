@@ -34,7 +34,7 @@ async fn serve(per_connection: usize) -> std::net::SocketAddr {
                         query.split('&').find_map(|p| p.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0);
                     Ok(response)
                 };
-                let mut socket = tokio_tungstenite::accept_hdr_async(tcp, callback).await.unwrap();
+                let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(tcp, callback).await else { return };
                 let mut sent = 0;
                 for n in 1..=POSTS {
                     if n * 1_000_000 < cursor {

@@ -155,7 +155,8 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
         .ok_or_else(|| ConfigError::new(&config.name, "settings.server is no web address"))?;
     let request =
         Request::get(format!("{server}/posts.json")).header("accept", "application/json").as_crawler();
-    let target = Target::new(request, ParseContext::scoped(&config.name, host)).paged(MAX_PAGES, older);
+    let target =
+        Target::new(request, ParseContext::scoped(&config.name, host)).paged(MAX_PAGES, older).complete();
     Ok(Box::new(Poll::new(vec![target], parse, deps)))
 }
 

@@ -6,11 +6,7 @@ pub mod misp;
 pub mod stix;
 
 use serde::Deserialize;
-use streife_sdk::poll::{Poll, Target};
-use streife_sdk::{
-    ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SecretSource,
-    SourceConfig, settings,
-};
+use streife_sdk::{Kind, Request, Secret, SecretSource};
 
 /// The lines of the application's registration table.
 pub const KINDS: &[Kind] = &[
@@ -22,31 +18,22 @@ pub const KINDS: &[Kind] = &[
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Addresses of events (MISP) or of a collection's objects (TAXII).
+    /// Addresses of single events (MISP) or of collections' objects (TAXII).
+    #[serde(default)]
     pub urls: Vec<String>,
+    /// Folders of MISP feeds, which hold a `manifest.json`.
+    #[serde(default)]
+    pub feeds: Vec<String>,
     /// A token, where the server asks for one.
     #[serde(default)]
     pub token: Option<SecretSource>,
 }
 
-fn connect(
-    config: &SourceConfig,
-    deps: &Deps,
-    accept: &str,
-    parse: fn(&Observation, &ParseContext) -> Parsed,
-) -> Result<Box<dyn Connector>, ConfigError> {
-    let settings: Config = settings(config)?;
-    let token = settings.token.as_ref().map(|t| t.read(&config.name)).transpose()?;
-    if settings.urls.is_empty() {
-        return Err(ConfigError::new(&config.name, "settings.urls: name at least one address"));
+/// A request with the token where there is one.
+fn request(url: &str, accept: &str, token: Option<&Secret>) -> Request {
+    let request = Request::get(url).header("accept", accept);
+    match token {
+        Some(token) => request.secret_header("authorization", token),
+        None => request,
     }
-    let targets = settings.urls.iter().map(|url| {
-        let request = Request::get(url).header("accept", accept);
-        let request = match &token {
-            Some(token) => request.secret_header("authorization", token),
-            None => request,
-        };
-        Target::new(request, ParseContext::new(&config.name))
-    });
-    Ok(Box::new(Poll::new(targets.collect(), parse, deps)))
 }

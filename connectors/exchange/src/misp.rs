@@ -3,21 +3,63 @@
 use bytes::Bytes;
 use serde_json::Value;
 use streife_domain::{Author, EventKind, PostKind, RejectCode};
+use streife_sdk::listing::{Entry, Freshness, List, Listing, Reading};
+use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
+    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded, settings,
 };
+
+use crate::Config;
 
 /// The name of this kind.
 pub const KIND: &str = "misp";
 /// Attributes listed of one event.
 const MAX_ATTRIBUTES: usize = 10_000;
+/// Events of a feed read on a first visit, the last changed.
+const FIRST_VISIT: usize = 100;
 
 /// Builds the connector.
 ///
 /// # Errors
-/// Unknown settings, no address, an unreadable token.
+/// Unknown settings, no address or both kinds of them, an unreadable token.
 pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>, ConfigError> {
-    crate::connect(config, deps, "application/json", parse)
+    let settings: Config = settings(config)?;
+    let token = settings.token.as_ref().map(|t| t.read(&config.name)).transpose()?;
+    let request = |url: &str| crate::request(url, "application/json", token.as_ref());
+    let context = ParseContext::new(&config.name);
+    match (settings.feeds.as_slice(), settings.urls.as_slice()) {
+        ([], []) => Err(ConfigError::new(&config.name, "settings: name feeds or urls")),
+        ([], urls) => {
+            let targets = urls.iter().map(|url| Target::new(request(url), context.clone()));
+            Ok(Box::new(Poll::new(targets.collect(), parse, deps)))
+        }
+        (feeds, []) => {
+            let lists = feeds.iter().map(|feed| List {
+                request: request(&format!("{}/manifest.json", feed.trim_end_matches('/'))),
+                context: context.clone(),
+            });
+            let reading =
+                Reading { list: manifest, parse, freshness: Freshness::Whole, first_visit: FIRST_VISIT };
+            Ok(Box::new(Listing::new(lists.collect(), reading, deps)))
+        }
+        _ => Err(ConfigError::new(&config.name, "settings: feeds or urls, not both in one source")),
+    }
+}
+
+/// The events of a feed with the time of their last change.
+fn manifest(observation: &Observation, list: &List) -> Result<Vec<Entry>, String> {
+    let folder = list.request.url.trim_end_matches("manifest.json");
+    match serde_json::from_slice(&observation.body) {
+        Ok(Value::Object(events)) if events.values().all(Value::is_object) => Ok(events
+            .iter()
+            .map(|(uuid, about)| Entry::Item {
+                key: uuid.clone(),
+                version: json::id(about, "timestamp").unwrap_or_default(),
+                url: format!("{folder}{uuid}.json"),
+            })
+            .collect()),
+        _ => Err("no manifest".to_owned()),
+    }
 }
 
 /// Reads one event or a list of them; a manifest holds no content and is counted.

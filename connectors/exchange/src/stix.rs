@@ -3,9 +3,13 @@
 use bytes::Bytes;
 use serde_json::Value;
 use streife_domain::{Author, EventKind, PostKind, RejectCode};
+use streife_sdk::poll::{Onward, Poll, Target};
 use streife_sdk::{
-    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
+    ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded, settings,
 };
+use url::Url;
+
+use crate::Config;
 
 /// The name of this kind.
 pub const KIND: &str = "stix";
@@ -15,7 +19,42 @@ pub const KIND: &str = "stix";
 /// # Errors
 /// Unknown settings, no address, an unreadable token.
 pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>, ConfigError> {
-    crate::connect(config, deps, "application/taxii+json;version=2.1", parse)
+    let settings: Config = settings(config)?;
+    let token = settings.token.as_ref().map(|t| t.read(&config.name)).transpose()?;
+    if settings.urls.is_empty() || !settings.feeds.is_empty() {
+        return Err(ConfigError::new(
+            &config.name,
+            "settings.urls: name at least one collection (feeds are MISP's)",
+        ));
+    }
+    let targets = settings.urls.iter().map(|url| {
+        let request = crate::request(url, "application/taxii+json;version=2.1", token.as_ref());
+        Target::new(request, ParseContext::new(&config.name)).onward(onward)
+    });
+    Ok(Box::new(Poll::new(targets.collect(), parse, deps)))
+}
+
+/// The next page of an answer, or what was added after it. TAXII sorts by the date of adding.
+fn onward(observation: &Observation, _: &Parsed) -> Option<Onward> {
+    let answer: Value = serde_json::from_slice(&observation.body).ok()?;
+    let mut url = Url::parse(&observation.url).ok()?;
+    let kept: Vec<(String, String)> =
+        url.query_pairs().filter(|(name, _)| name != "next").map(|(n, v)| (n.into(), v.into())).collect();
+    let next = json::text(&answer, "next").filter(|_| answer.get("more") == Some(&Value::Bool(true)));
+    let last = observation.header("x-taxii-date-added-last");
+    {
+        let mut query = url.query_pairs_mut();
+        query.clear();
+        for (name, value) in kept.iter().filter(|(name, _)| next.is_some() || name != "added_after") {
+            query.append_pair(name, value);
+        }
+        match (next, last) {
+            (Some(next), _) => query.append_pair("next", next),
+            (None, Some(last)) => query.append_pair("added_after", last),
+            (None, None) => return None,
+        };
+    }
+    Some(Onward { url: url.into(), is_there: next.is_some() })
 }
 
 /// Reads a bundle, an envelope or one object.

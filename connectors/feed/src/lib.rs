@@ -3,6 +3,7 @@
 pub mod feed;
 mod lenient;
 pub mod page;
+mod sitemap;
 
 use streife_sdk::Kind;
 

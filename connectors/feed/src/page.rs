@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use scraper::{Html, Selector};
 use serde::Deserialize;
 use streife_domain::{Author, EventKind, PostKind, RejectCode, Timestamp};
+use streife_sdk::listing::{Freshness, List, Listing, Reading};
 use streife_sdk::poll::Poll;
 use streife_sdk::{
     ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, dates, html, recorded,
@@ -14,8 +15,8 @@ use streife_sdk::{
 };
 use url::Url;
 
-use crate::PLATFORM;
 use crate::feed::web_targets;
+use crate::{PLATFORM, sitemap};
 
 /// The name of this kind.
 pub const KIND: &str = "page";
@@ -140,17 +141,44 @@ impl About {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The pages' addresses.
+    #[serde(default)]
     pub urls: Vec<String>,
+    /// Sitemaps: the pages they name are read when their date changes.
+    #[serde(default)]
+    pub sitemaps: Vec<String>,
+    /// So many pages of the sitemaps, the last changed, are read on the first visit.
+    #[serde(default = "fifty")]
+    pub first_visit_pages: usize,
+}
+
+const fn fifty() -> usize {
+    50
 }
 
 /// Builds the connector.
 ///
 /// # Errors
-/// Unknown settings, no address, or one that is none.
+/// Unknown settings, no address, one that is none, or both kinds of them.
 pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>, ConfigError> {
     let settings: Config = settings(config)?;
-    let targets = web_targets(config, &settings.urls, "text/html, application/xhtml+xml", MAX_PAGE_BYTES)?;
-    Ok(Box::new(Poll::new(targets, parse, deps)))
+    if settings.sitemaps.is_empty() {
+        let targets =
+            web_targets(config, &settings.urls, "text/html, application/xhtml+xml", MAX_PAGE_BYTES)?;
+        return Ok(Box::new(Poll::new(targets, parse, deps)));
+    }
+    if !settings.urls.is_empty() {
+        return Err(ConfigError::new(&config.name, "settings: urls or sitemaps, not both in one source"));
+    }
+    let targets =
+        web_targets(config, &settings.sitemaps, "text/html, application/xml;q=0.9", MAX_PAGE_BYTES)?;
+    let lists = targets.into_iter().map(|t| List { request: t.request, context: t.context });
+    let reading = Reading {
+        list: sitemap::entries,
+        parse,
+        freshness: Freshness::Whole,
+        first_visit: settings.first_visit_pages,
+    };
+    Ok(Box::new(Listing::new(lists.collect(), reading, deps)))
 }
 
 #[cfg(test)]

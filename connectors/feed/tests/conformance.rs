@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use streife_domain::EventKind;
-use streife_sdk::conformance::{self, Reply, serve};
+use streife_sdk::conformance::{self, Ask, Contract, Reply, serve};
 use streife_sdk::{Connector, SourceConfig};
 
 fn source(address: std::net::SocketAddr) -> SourceConfig {
@@ -25,13 +25,60 @@ fn connector(address: std::net::SocketAddr) -> Box<dyn Connector> {
 }
 
 #[tokio::test]
-async fn conforms() {
+async fn a_short_feed_conforms() {
     let address = serve(|path, _| match path {
         "/feed" => Reply::ok(rss(&[("3", "c"), ("2", "b"), ("1", "a")])),
         _ => Reply::status(404),
     })
     .await;
     conformance::check(&streife_feed::KINDS[0], || connector(address), &["urn:1", "urn:2", "urn:3"]).await;
+}
+
+#[tokio::test]
+async fn a_rolling_feed_conforms_while_it_grows() {
+    let feed = |ask: &Ask| {
+        let items = ask.page(None, 80).into_iter().map(|n| (n.to_string(), format!("t{n}")));
+        let items: Vec<_> = items.collect();
+        Reply::ok(rss(&items.iter().map(|(id, text)| (id.as_str(), text.as_str())).collect::<Vec<_>>()))
+    };
+    Contract::new(&streife_feed::KINDS[0], "urls=['http://{address}/feed']", feed, |_, n| format!("urn:{n}"))
+        .hold()
+        .await;
+}
+
+/// An index of two sitemaps, each page with its date; pages appear.
+#[tokio::test]
+async fn a_site_of_sitemaps_conforms() {
+    let site = |ask: &Ask| {
+        let at = |path: String| format!("http://{}/{path}", ask.address);
+        if ask.path == "/sitemap.xml" {
+            let parts =
+                [0, 1].map(|part| format!("<sitemap><loc>{}</loc></sitemap>", at(format!("{part}.xml"))));
+            return Reply::ok(format!("<sitemapindex>{}</sitemapindex>", parts.concat()));
+        }
+        if let Some(part) =
+            ask.path.strip_suffix(".xml").and_then(|p| p.trim_start_matches('/').parse::<u64>().ok())
+        {
+            let pages = (1..=ask.newest).filter(|n| n % 2 == part).map(|n| {
+                format!(
+                    "<url><loc>{}</loc><lastmod>2026-01-01T00:{:02}:{:02}Z</lastmod></url>",
+                    at(format!("p{n}")),
+                    n / 60,
+                    n % 60
+                )
+            });
+            return Reply::ok(format!("<urlset>{}</urlset>", pages.collect::<String>()));
+        }
+        Reply::ok(format!("<html><body><p>The text of the page {}.</p></body></html>", ask.path))
+    };
+    Contract::new(
+        &streife_feed::KINDS[1],
+        "sitemaps=['http://{address}/sitemap.xml']\nfirst_visit_pages=1000",
+        site,
+        |address, n| format!("http://{address}/p{n}"),
+    )
+    .hold()
+    .await;
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use scraper::{ElementRef, Html};
 use serde::Deserialize;
 use streife_domain::{Author, EventKind, Media, PostKind, RejectCode, Timestamp};
-use streife_sdk::poll::{Poll, Target};
+use streife_sdk::poll::{Onward, Poll, Target};
 use streife_sdk::{
     ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, dates,
     html, recorded, settings,
@@ -32,7 +32,7 @@ pub const KINDS: &[Kind] = &[Kind { name: KIND, parse, connect }];
 
 /// The shipped profiles.
 static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
-    const SHIPPED: [&str; 10] = [
+    const SHIPPED: [&str; 11] = [
         include_str!("../../../config/sources/profiles/xenforo2.toml"),
         include_str!("../../../config/sources/profiles/xenforo1.toml"),
         include_str!("../../../config/sources/profiles/phpbb3.toml"),
@@ -43,6 +43,7 @@ static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
         include_str!("../../../config/sources/profiles/woltlab.toml"),
         include_str!("../../../config/sources/profiles/discourse.toml"),
         include_str!("../../../config/sources/profiles/smf2.toml"),
+        include_str!("../../../config/sources/profiles/hifi-forum.toml"),
     ];
     // A test reads each of them; one that were broken would be missing here.
     SHIPPED.iter().filter_map(|text| Profile::parse(text).ok()).collect()
@@ -63,7 +64,7 @@ pub fn parse_with(observation: &Observation, context: &ParseContext, profiles: &
             observation,
         );
     }
-    let page = Html::parse_document(&text);
+    let page = Html::parse_document(&html::open_and_closed(&text));
     for profile in profiles {
         let posts = profile.posts(&page);
         if posts.is_empty() {
@@ -95,14 +96,20 @@ fn read_post(
 ) {
     let Some(content) = profile.text(post) else { return parsed.ignore("element_without_text") };
     let base = Url::parse(&observation.url).ok();
+    // Live, a visit's session has no place in an identity; a recording is given as it was written.
+    let is_live = context.scope.is_some();
     let absolute = |link: &str| match &base {
-        Some(base) => base.join(link).ok().map(String::from),
+        Some(base) => base.join(link).ok().map(|url| if is_live { without_session(url) } else { url.into() }),
         None => Some(link.to_owned()).filter(|l| l.starts_with("http")),
     };
     let link = profile.first(post, &profile.link).and_then(|l| absolute(&l));
     let id = profile
         .all(post, &profile.id)
         .find_map(|id| digits(&id))
+        .map(|id| match profile.id_counts_in_thread {
+            true => format!("{}#{id}", observation.url),
+            false => id,
+        })
         .or_else(|| link.clone())
         .unwrap_or_else(|| format!("{}#{}", observation.url, number + 1));
     let mut event = context.event(EventKind::Post, PLATFORM, &id, observation);
@@ -130,6 +137,40 @@ fn read_post(
     parsed.push(event, post.html());
 }
 
+/// Parameters by which forums number the sessions of visitors.
+const SESSION: [&str; 4] = ["sid", "s", "PHPSESSID", "sessionid"];
+
+fn without_session(mut url: Url) -> String {
+    let is_session = |(name, value): &(std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
+        SESSION.contains(&name.as_ref()) && value.len() >= 16
+    };
+    if url.query_pairs().any(|pair| is_session(&pair)) {
+        let kept: Vec<(String, String)> = url
+            .query_pairs()
+            .filter(|pair| !is_session(pair))
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        url.set_query(None);
+        if !kept.is_empty() {
+            url.query_pairs_mut().extend_pairs(kept);
+        }
+    }
+    url.into()
+}
+
+/// The next page of a thread, as the page's own `rel=next` or a shipped profile says.
+fn next(observation: &Observation, _: &Parsed) -> Option<Onward> {
+    let page = Html::parse_document(&html::open_and_closed(&html::decode(observation)));
+    let marked = scraper::Selector::parse("link[rel=next], a[rel~=next]").ok()?;
+    let link = page
+        .select(&marked)
+        .find_map(|e| e.attr("href").map(str::to_owned))
+        .or_else(|| PROFILES.iter().filter(|p| !p.posts(&page).is_empty()).find_map(|p| p.next(&page)))?;
+    let here = Url::parse(&observation.url).ok()?;
+    let url = here.join(&link).ok().filter(|url| url.host_str() == here.host_str())?;
+    Some(Onward { url: without_session(url), is_there: true })
+}
+
 /// Seconds since 1970, or a date in any notation; phpBB writes "by NAME » DATE".
 fn date_of(text: &str, seen: Timestamp) -> Option<Timestamp> {
     let text = text.rsplit('»').next().unwrap_or(text).trim();
@@ -152,7 +193,7 @@ fn digits(text: &str) -> Option<String> {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Thread pages; for long threads their last page.
+    /// Threads, by any of their pages: from there they are read to their end, and on as they grow.
     pub urls: Vec<String>,
     /// A profile of one's own; the shipped ones when absent.
     #[serde(default)]
@@ -180,8 +221,10 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
         let url = Url::parse(address)
             .map_err(|e| ConfigError::new(&config.name, format!("settings.urls: {address:?}: {e}")))?;
         let host = url.host_str().unwrap_or_default().to_owned();
-        targets
-            .push(Target::new(Request::get(address).as_crawler(), ParseContext::scoped(&config.name, host)));
+        targets.push(
+            Target::new(Request::get(address).as_crawler(), ParseContext::scoped(&config.name, host))
+                .onward(next),
+        );
     }
     if targets.is_empty() {
         return Err(ConfigError::new(&config.name, "settings.urls: name at least one thread"));
@@ -201,7 +244,7 @@ mod tests {
 
     #[test]
     fn every_shipped_profile_is_sound() {
-        assert_eq!(PROFILES.len(), 10);
+        assert_eq!(PROFILES.len(), 11);
     }
 
     #[test]
@@ -214,7 +257,7 @@ mod tests {
         );
         let p = parse(&o, &ParseContext::scoped("t", "f.test"));
         let e = &p.events[0].event;
-        assert_eq!((e.native_id.as_str(), e.text.as_str()), ("f.test/12", "a\nb"));
+        assert_eq!((e.native_id.as_str(), e.text.as_str()), ("f.test/12", "a\nb\n> q"));
         assert_eq!(e.author.as_ref().unwrap().id, "May 3", "no member page: the name");
         assert_eq!(e.posted_at.unwrap().to_string(), "2013-07-28T11:59:00Z");
         assert_eq!(e.url.as_deref(), Some("https://f.test/viewtopic.php?p=12#p12"));

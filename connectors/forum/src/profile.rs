@@ -32,7 +32,15 @@ struct Written {
     date: Vec<String>,
     text: Vec<String>,
     #[serde(default)]
+    head: Option<String>,
+    #[serde(default)]
     leave_out: Vec<String>,
+    #[serde(default)]
+    quotes: Vec<String>,
+    #[serde(default)]
+    next: Vec<String>,
+    #[serde(default)]
+    id_counts_in_thread: bool,
     #[serde(default)]
     id: Vec<String>,
     #[serde(default)]
@@ -58,7 +66,15 @@ pub struct Profile {
     pub(crate) author_link: Vec<Place>,
     pub(crate) date: Vec<Place>,
     text: Vec<Place>,
+    /// The element before the post that holds author and date, where they stand apart.
+    head: Option<Selector>,
     leave_out: Vec<Selector>,
+    /// Words of others within the text.
+    quotes: Vec<Selector>,
+    /// The link to the next page of the thread.
+    next: Vec<Place>,
+    /// Ids are numbers within the thread, not within the forum.
+    pub(crate) id_counts_in_thread: bool,
     pub(crate) id: Vec<Place>,
     pub(crate) link: Vec<Place>,
 }
@@ -77,11 +93,11 @@ impl Profile {
             author_link: places("author_link", &written.author_link)?,
             date: places("date", &written.date)?,
             text: places("text", &written.text)?,
-            leave_out: written
-                .leave_out
-                .iter()
-                .map(|s| selector("leave_out", s))
-                .collect::<Result<_, _>>()?,
+            head: written.head.as_deref().map(|s| selector("head", s)).transpose()?,
+            leave_out: selectors("leave_out", &written.leave_out)?,
+            quotes: selectors("quotes", &written.quotes)?,
+            next: places("next", &written.next)?,
+            id_counts_in_thread: written.id_counts_in_thread,
             id: places("id", &written.id)?,
             link: places("link", &written.link)?,
             name: written.name,
@@ -100,7 +116,21 @@ impl Profile {
         self.text
             .iter()
             .find_map(|place| place.elements(post).next())
-            .map(|e| html::content_without(e, &self.leave_out))
+            .map(|e| html::content_quoting(e, &self.leave_out, &self.quotes))
+    }
+
+    /// The address of the thread's next page, as written.
+    pub(crate) fn next(&self, page: &Html) -> Option<String> {
+        self.first(page.root_element(), &self.next)
+    }
+
+    /// The post and, before it, its head.
+    fn parts<'a>(&self, post: ElementRef<'a>) -> Vec<ElementRef<'a>> {
+        let head = self
+            .head
+            .as_ref()
+            .and_then(|head| post.prev_siblings().filter_map(ElementRef::wrap).find(|e| head.matches(e)));
+        [Some(post), head].into_iter().flatten().collect()
     }
 
     /// The first value that is not empty.
@@ -114,7 +144,12 @@ impl Profile {
         post: ElementRef<'a>,
         places: &'a [Place],
     ) -> impl Iterator<Item = String> + 'a {
-        places.iter().flat_map(move |place| place.elements(post).filter_map(move |e| place.value(e)))
+        let parts = self.parts(post);
+        places.iter().flat_map(move |place| {
+            let found: Vec<String> =
+                parts.iter().flat_map(|part| place.elements(*part)).filter_map(|e| place.value(e)).collect();
+            found
+        })
     }
 }
 
@@ -147,6 +182,10 @@ fn places(field: &'static str, written: &[String]) -> Result<Vec<Place>, Profile
             Ok(Place { selector, attribute })
         })
         .collect()
+}
+
+fn selectors(field: &'static str, written: &[String]) -> Result<Vec<Selector>, ProfileError> {
+    written.iter().map(|css| selector(field, css)).collect()
 }
 
 fn selector(field: &'static str, css: &str) -> Result<Selector, ProfileError> {

@@ -1,5 +1,6 @@
 //! Imageboards with the JSON interface of 4chan; vichan and jschan boards differ only in their base address.
 //!
+//! `threads.json` says which threads changed; those are read whole, since an index page shows the last answers alone.
 //! Post numbers are unique on one board; live, native ids carry host and board. The rules of 4chan's interface: one
 //! request a second, a thread at most every ten seconds, `If-Modified-Since`; name the source and link it.
 
@@ -8,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
-use streife_domain::{Author, EventKind, Media, PostKind, Reach, RejectCode};
-use streife_sdk::poll::{Poll, Target};
+use streife_domain::{Author, Event, EventKind, Media, PostKind, Reach, RejectCode};
+use streife_sdk::listing::{Entry, Freshness, List, Listing, Reading};
 use streife_sdk::{
     ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SourceConfig, html, json,
     recorded, settings,
@@ -19,10 +20,8 @@ use streife_sdk::{
 pub const KIND: &str = "imageboard";
 /// The platform of all events.
 pub const PLATFORM: &str = "imageboard";
-/// One request a second.
-const HOST_INTERVAL: Duration = Duration::from_secs(1);
-/// Index pages of a board.
-const MAX_INDEX_PAGES: u32 = 15;
+/// Threads of a board read on a first visit.
+const FIRST_VISIT: usize = 50;
 
 /// The lines of the application's registration table.
 pub const KINDS: &[Kind] = &[Kind { name: KIND, parse, connect }];
@@ -127,13 +126,13 @@ pub struct Config {
     pub base: String,
     /// Boards without slashes.
     pub boards: Vec<String>,
-    /// Index pages read of each board.
-    #[serde(default = "three")]
-    pub pages: u32,
+    /// Milliseconds between two requests; a second unless the board is one's own.
+    #[serde(default = "a_second")]
+    pub host_interval_millis: u64,
 }
 
-const fn three() -> u32 {
-    3
+const fn a_second() -> u64 {
+    1_000
 }
 
 /// Builds the connector.
@@ -153,18 +152,40 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
     if settings.boards.is_empty() || !settings.boards.iter().all(is_board) {
         return Err(wrong("settings.boards: names of boards, without slashes"));
     }
-    deps.http.set_host_pace(host, HOST_INTERVAL, 1);
-    let is_4chan = host == "a.4cdn.org";
-    let mut targets = Vec::new();
-    for board in &settings.boards {
-        for page in 0..settings.pages.clamp(1, MAX_INDEX_PAGES) {
-            // 4chan counts pages from 1, vichan from 0.
-            let number = if is_4chan { page + 1 } else { page };
-            let request = Request::get(format!("{base}/{board}/{number}.json"));
-            targets.push(Target::new(request, ParseContext::scoped(&config.name, format!("{host}/{board}"))));
-        }
-    }
-    Ok(Box::new(Poll::new(targets, parse, deps)))
+    deps.http.set_host_pace(host, Duration::from_millis(settings.host_interval_millis.max(1)), 1);
+    let lists = settings.boards.iter().map(|board| List {
+        request: Request::get(format!("{base}/{board}/threads.json")),
+        context: ParseContext::scoped(&config.name, format!("{host}/{board}")),
+    });
+    let reading =
+        Reading { list: threads, parse, freshness: Freshness::Numbered(number), first_visit: FIRST_VISIT };
+    Ok(Box::new(Listing::new(lists.collect(), reading, deps)))
+}
+
+/// The threads of a board with the time of their last change.
+fn threads(observation: &Observation, list: &List) -> Result<Vec<Entry>, String> {
+    let answer: Value = serde_json::from_slice(&observation.body).map_err(|_| "no JSON".to_owned())?;
+    let Value::Array(pages) = &answer else { return Err("no list of pages".to_owned()) };
+    let board = list.request.url.trim_end_matches("/threads.json");
+    let threads = pages.iter().flat_map(|page| json::items(page, "threads"));
+    Ok(threads
+        .filter_map(|thread| {
+            let no = json::count(thread, "no")?;
+            let version = json::id(thread, "last_modified").unwrap_or_default();
+            // 4chan keeps threads under `thread`, vichan and its descendants under `res`.
+            let folder = if board.contains("//a.4cdn.org/") { "thread" } else { "res" };
+            Some(Entry::Item {
+                key: format!("{board}/{no}"),
+                version,
+                url: format!("{board}/{folder}/{no}.json"),
+            })
+        })
+        .collect())
+}
+
+/// The number in a native id.
+fn number(event: &Event) -> Option<u64> {
+    event.native_id.rsplit('/').next()?.parse().ok()
 }
 
 #[cfg(test)]

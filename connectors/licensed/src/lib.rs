@@ -1,6 +1,6 @@
 //! Platforms whose terms need an agreement: Reddit, X, TikTok, VK.
 //!
-//! The adapters follow the documented interfaces; no server of any kind has answered them yet. None starts unless `legal_gate` names the
+//! The adapters follow the documented interfaces and are tested against contract servers that speak them. None starts unless `legal_gate` names the
 //! agreement; until then the source is shown as not licensed. Recorded answers are read at any time.
 
 pub mod reddit;
@@ -9,6 +9,7 @@ pub mod vk;
 pub mod x;
 
 use serde::Deserialize;
+use streife_domain::Timestamp;
 use streife_sdk::poll::{Poll, Target};
 use streife_sdk::{
     ConfigError, Connector, Deps, Kind, Observation, ParseContext, Parsed, Request, SecretSource,
@@ -43,9 +44,19 @@ pub struct Config {
 struct Platform {
     name: &'static str,
     base: &'static str,
-    address: fn(base: &str, target: &str) -> String,
+    /// How a target is asked for.
+    target: fn(base: &str, target: &str) -> Asked,
     parse: fn(&Observation, &ParseContext) -> Parsed,
+    /// The page before: its address, or what changes in the body.
     older: fn(&Observation, &Parsed) -> Option<String>,
+}
+
+/// One request of a platform.
+enum Asked {
+    /// A GET of this address.
+    Address(String),
+    /// A POST of a JSON body that holds the time.
+    Query { address: String, body: String, renew: fn(&Request, Timestamp) -> Request },
 }
 
 fn connect(
@@ -62,9 +73,18 @@ fn connect(
     }
     let base = settings.base.as_deref().unwrap_or(platform.base).trim_end_matches('/');
     let targets = settings.targets.iter().map(|target| {
-        let request =
-            Request::get((platform.address)(base, &encoded(target))).authorization("Bearer", &token);
-        Target::new(request, ParseContext::new(&config.name)).paged(MAX_PAGES, platform.older)
+        let context = ParseContext::new(&config.name);
+        match (platform.target)(base, target) {
+            Asked::Address(url) => {
+                let request = Request::get(url).authorization("Bearer", &token);
+                Target::new(request, context).paged(MAX_PAGES, platform.older)
+            }
+            Asked::Query { address, body, renew } => {
+                let request =
+                    Request::post(address, "application/json", body).authorization("Bearer", &token);
+                Target::new(request, context).paged_by_body(MAX_PAGES, platform.older).renewed_by(renew)
+            }
+        }
     });
     Ok(Box::new(Poll::new(targets.collect(), platform.parse, deps)))
 }

@@ -9,7 +9,7 @@ use streife_sdk::{
     ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
 };
 
-use crate::Platform;
+use crate::{Asked, Platform, encoded};
 
 /// The name of this kind.
 pub const KIND: &str = "reddit";
@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 64;
 const REDDIT: Platform = Platform {
     name: "Reddit",
     base: "https://oauth.reddit.com",
-    address: |base, target| format!("{base}/r/{target}/new?limit=100&raw_json=1"),
+    target: |base, target| Asked::Address(format!("{base}/r/{}/new?limit=100&raw_json=1", encoded(target))),
     parse,
     older,
 };

@@ -9,7 +9,7 @@ use streife_sdk::{
     ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
 };
 
-use crate::Platform;
+use crate::{Asked, Platform, encoded};
 
 /// The name of this kind.
 pub const KIND: &str = "vk";
@@ -17,10 +17,23 @@ pub const KIND: &str = "vk";
 const VK: Platform = Platform {
     name: "VK",
     base: "https://api.vk.com",
-    address: |base, target| format!("{base}/method/wall.get?owner_id={target}&count=100&extended=1&v=5.199"),
+    target: |base, target| {
+        let target = encoded(target);
+        Asked::Address(format!("{base}/method/wall.get?owner_id={target}&count={PAGE}&extended=1&v=5.199"))
+    },
     parse,
-    older: |_, _| None,
+    older,
 };
+
+/// Posts a page.
+const PAGE: usize = 100;
+
+/// The page behind this one, where it was full.
+fn older(observation: &Observation, parsed: &Parsed) -> Option<String> {
+    let (page, offset) = observation.url.split_once("&offset=").unwrap_or((&observation.url, "0"));
+    let offset: usize = offset.parse().ok()?;
+    (parsed.events.len() >= PAGE).then(|| format!("{page}&offset={}", offset + PAGE))
+}
 
 /// Builds the connector.
 ///

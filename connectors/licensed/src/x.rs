@@ -10,7 +10,7 @@ use streife_sdk::{
     ConfigError, Connector, Deps, Observation, ParseContext, Parsed, SourceConfig, json, recorded,
 };
 
-use crate::Platform;
+use crate::{Asked, Platform, encoded};
 
 /// The name of this kind.
 pub const KIND: &str = "x";
@@ -18,10 +18,11 @@ pub const KIND: &str = "x";
 const X: Platform = Platform {
     name: "X",
     base: "https://api.x.com",
-    address: |base, target| {
-        format!(
+    target: |base, target| {
+        let target = encoded(target);
+        Asked::Address(format!(
             "{base}/2/tweets/search/recent?max_results=100&query={target}&tweet.fields=author_id,created_at,lang,referenced_tweets,entities,public_metrics,edit_history_tweet_ids,attachments&expansions=author_id,attachments.media_keys&media.fields=url,type,alt_text"
-        )
+        ))
     },
     parse,
     older,

@@ -1,10 +1,12 @@
 //! Mastodon and servers that speak its interface (GoToSocial, Pleroma, Truth-like): public and tag timelines.
 //!
-//! The timeline is walked forward with `min_id`, page by page, so that nothing is skipped after a pause. Ids are unique on
+//! The timeline is walked forward with `min_id`, page by page, so that nothing is skipped after a pause; with a user's token
+//! the event stream tells edits and deletions too. Ids are unique on
 //! one server only; live, native ids carry the server's name.
 
 mod live;
 mod status;
+mod stream;
 
 use streife_domain::{EventKind, RejectCode};
 use streife_sdk::{Kind, Observation, ParseContext, Parsed, recorded};
@@ -28,7 +30,7 @@ fn parse_answer(observation: &Observation, context: &ParseContext) -> Parsed {
     let body = observation.body.trim_ascii_start();
     let is_stream = body.starts_with(b":") || body.starts_with(b"event:") || body.starts_with(b"data:");
     if is_stream || body.starts_with(b"OK") {
-        return parse_stream(observation, context);
+        return stream::parse(observation, context);
     }
     match serde_json::from_slice(&observation.body) {
         Ok(answer) => {
@@ -44,30 +46,6 @@ fn parse_answer(observation: &Observation, context: &ParseContext) -> Parsed {
             Parsed::refused(RejectCode::BadJson, message, observation)
         }
     }
-}
-
-/// Server-sent events: `update`, `status.update`, `delete`; comments keep the line alive.
-fn parse_stream(observation: &Observation, context: &ParseContext) -> Parsed {
-    let mut parsed = Parsed::default();
-    let text = String::from_utf8_lossy(&observation.body);
-    let (mut name, mut data) = (String::new(), String::new());
-    for line in text.lines().chain([""]) {
-        let line = line.trim_end_matches('\r');
-        if let Some(value) = line.strip_prefix("event:") {
-            value.trim().clone_into(&mut name);
-        } else if let Some(value) = line.strip_prefix("data:") {
-            data.push_str(value.trim_start());
-        } else if line.is_empty() {
-            if !name.is_empty() {
-                status::stream_event(&name, &data, observation, context, &mut parsed);
-            }
-            name.clear();
-            data.clear();
-        } else if line.starts_with(':') || line == "OK" {
-            parsed.ignore("heartbeat");
-        }
-    }
-    parsed
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use streife_domain::{Author, EventKind, Media, PostKind, RejectCode};
 use streife_sdk::{
-    ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Kind, Observation, Pace, ParseContext, Parsed,
-    Request, Secret, SecretSource, SourceConfig, html, json, recorded, settings,
+    Change, ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Kind, Observation, Pace, ParseContext,
+    Parsed, Request, Secret, SecretSource, Seen, SourceConfig, html, json, recorded, settings,
 };
 
 /// The name of this kind.
@@ -179,6 +179,9 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
 struct Place {
     /// Where the forward walk goes on.
     from: Option<String>,
+    /// Servers leave `end` out where nothing follows: the last page is read again until something does.
+    #[serde(default)]
+    seen: Seen,
 }
 
 struct Matrix {
@@ -206,6 +209,11 @@ impl Connector for Matrix {
         let response = self.deps.http.send(&request).await?;
         let observation = response.observation(&request);
         let mut parsed = parse(&observation, &self.context);
+        // Events are immutable: an edit or redaction is one of its own.
+        parsed.events.retain(|e| {
+            let shape = format!("{:?} {:?}", e.event.event, e.event.posted_at);
+            place.seen.note(&format!("{} {shape}", e.event.native_id), b"") == Change::New
+        });
         let answer: Value = serde_json::from_slice(&observation.body).unwrap_or(Value::Null);
         let next = if direction == "b" {
             parsed.events.reverse();

@@ -1,4 +1,4 @@
-//! One group of a news server live, by article number, without TLS and without log-in.
+//! One group of a news server live, by article number, plain or over TLS, without log-in.
 //!
 //! The cursor is the next number. A server that renumbered its group (its highest number lies below ours) is read from
 //! its lowest number again; articles known by their Message-ID are dropped as duplicates later.
@@ -8,12 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use streife_sdk::net::{self, Connection};
 use streife_sdk::{
     ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Observation, Pace, ParseContext, Parsed,
     SourceConfig, settings,
 };
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 
 use crate::MAX_ARTICLE_BYTES;
 
@@ -32,15 +32,20 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Config {
     /// Name of the server.
     pub host: String,
-    /// 119 unless said otherwise.
-    #[serde(default = "nntp_port")]
-    pub port: u16,
+    /// TLS from the first byte (RFC 8143).
+    #[serde(default)]
+    pub tls: bool,
+    /// 119, with TLS 563, unless said otherwise.
+    #[serde(default)]
+    pub port: Option<u16>,
     /// `de.soc.politik.misc`.
     pub group: String,
 }
 
-const fn nntp_port() -> u16 {
-    119
+impl Config {
+    fn port(&self) -> u16 {
+        self.port.unwrap_or(if self.tls { 563 } else { 119 })
+    }
 }
 
 /// Builds the connector.
@@ -68,7 +73,7 @@ struct News {
 }
 
 struct Line {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Connection>>,
     host: String,
 }
 
@@ -115,10 +120,7 @@ impl Line {
 impl News {
     async fn open(&self) -> Result<Line, FetchError> {
         let host = self.config.host.clone();
-        let addresses = self.deps.http.guard().resolve(&host, self.config.port).await?;
-        let stream = TcpStream::connect(&addresses[..])
-            .await
-            .map_err(|e| FetchError::Transient(format!("{host}: {e}")))?;
+        let stream = net::connect(&self.deps.http, &host, self.config.port(), self.config.tls).await?;
         let mut line = Line { stream: BufReader::new(stream), host };
         match line.ask("").await? {
             (200 | 201, _) => {}

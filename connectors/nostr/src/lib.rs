@@ -1,11 +1,13 @@
 //! Nostr relays (NIP-01): kind 1 notes, long texts, comments, deletions (NIP-09).
 //!
 //! `created_at` is the author's clock, so the live connector goes back a little on every reconnect and knows events by
-//! their id. The id is checked (SHA-256 over the event); the author's signature is not.
+//! their id. Both the id (SHA-256 over the event) and the author's signature (BIP-340 over the id) are checked: a relay can
+//! leave out, not forge.
 
 mod live;
 
 use bytes::Bytes;
+use k256::schnorr::{Signature, VerifyingKey};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use streife_domain::{Author, EventKind, Media, PostKind, RejectCode, Timestamp};
@@ -92,6 +94,10 @@ fn read_event(
         parsed.problem(at, RejectCode::BadField, "the id is not the hash of the event", raw);
         return;
     }
+    if !is_signed(id, author, json::text(note, "sig").unwrap_or_default()) {
+        parsed.problem(at, RejectCode::BadField, "the signature is not the author's", raw);
+        return;
+    }
     let tags: Vec<Vec<&str>> = json::items(note, "tags")
         .iter()
         .filter_map(Value::as_array)
@@ -163,6 +169,17 @@ fn read_event(
     parsed.push(event, raw);
 }
 
+/// NIP-01: a Schnorr signature over the id by the author's key, all hexadecimal.
+fn is_signed(id: &str, author: &str, signature: &str) -> bool {
+    let check = || {
+        let id: [u8; 32] = hex::decode(id).ok()?.try_into().ok()?;
+        let key = VerifyingKey::from_bytes(&hex::decode(author).ok()?).ok()?;
+        let signature = Signature::try_from(hex::decode(signature).ok()?.as_slice()).ok()?;
+        key.verify_raw(&id, &signature).ok()
+    };
+    check().is_some()
+}
+
 /// NIP-01: SHA-256 of `[0, pubkey, created_at, kind, tags, content]` without white space.
 fn id_of(note: &Value) -> Option<String> {
     let part = |name: &str| note.get(name);
@@ -182,10 +199,31 @@ fn id_of(note: &Value) -> Option<String> {
 mod tests {
     use super::*;
 
+    use k256::schnorr::SigningKey;
+
     fn note(kind: u64, tags: &str, content: &str) -> String {
-        let mut note: Value = serde_json::from_str(&format!("{{\"pubkey\":\"p\",\"created_at\":1767323045,\"kind\":{kind},\"tags\":{tags},\"content\":\"{content}\",\"sig\":\"s\"}}")).unwrap();
-        note["id"] = id_of(&note).unwrap().into();
+        let key = SigningKey::from_bytes(&[7; 32]).unwrap();
+        let author = hex::encode(key.verifying_key().to_bytes());
+        let mut note: Value = serde_json::from_str(&format!("{{\"pubkey\":\"{author}\",\"created_at\":1767323045,\"kind\":{kind},\"tags\":{tags},\"content\":\"{content}\"}}")).unwrap();
+        let id = id_of(&note).unwrap();
+        let signature = key.sign_raw(&hex::decode(&id).unwrap(), &[0; 32]).unwrap();
+        note["id"] = id.into();
+        note["sig"] = hex::encode(signature.to_bytes()).into();
         note.to_string()
+    }
+
+    #[test]
+    fn a_signature_of_another_is_refused() {
+        let mut forged: Value = serde_json::from_str(&note(1, "[]", "x")).unwrap();
+        forged["pubkey"] =
+            hex::encode(SigningKey::from_bytes(&[9; 32]).unwrap().verifying_key().to_bytes()).into();
+        forged["id"] = id_of(&forged).unwrap().into();
+        let o = Observation::new("f", forged.to_string().into_bytes(), Timestamp::default());
+        let p = parse(&o, &ParseContext::new("t"));
+        assert_eq!(
+            (p.events.len(), p.problems[0].message.as_str()),
+            (0, "the signature is not the author's")
+        );
     }
 
     #[test]

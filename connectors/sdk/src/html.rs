@@ -4,9 +4,9 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use ego_tree::NodeId;
 use ego_tree::iter::Edge;
 use encoding_rs::{Encoding, UTF_8};
-use scraper::{ElementRef, Html, Node, Selector};
+use scraper::{ElementRef, Node, Selector};
 
-use crate::Observation;
+use crate::{Observation, fragment};
 
 /// Elements that may be open inside each other. Beyond it the tree builder's time grows with the square.
 pub const MAX_DEPTH: usize = 2_000;
@@ -68,6 +68,33 @@ fn declared(head: &[u8]) -> Option<&[u8]> {
     (end > 0).then(|| &rest[..end])
 }
 
+/// Writes `<a/>` as `<a></a>`: pages that went through an XML tool close elements so, and a reader of HTML would
+/// take such an element as open to the end of the page.
+pub fn open_and_closed(html: &str) -> String {
+    let mut out = String::with_capacity(html.len() + 64);
+    let mut rest = html;
+    while let Some(end) = rest.find("/>") {
+        let (before, after) = rest.split_at(end);
+        out.push_str(before);
+        let name = before.rfind('<').map_or("", |at| {
+            let tag = &before[at + 1..];
+            // A tag that has ended already, and then some text.
+            let tag = if tag.contains('>') { "" } else { tag };
+            &tag[..tag.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(tag.len())]
+        });
+        if name.is_empty() || VOID.iter().any(|v| v.eq_ignore_ascii_case(name)) {
+            out.push_str("/>");
+        } else {
+            out.push_str("></");
+            out.push_str(name);
+            out.push('>');
+        }
+        rest = &after[2..];
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Is the nesting of elements within [`MAX_DEPTH`]? Counts tags, without building a tree.
 pub fn depth_is_bounded(html: &str) -> bool {
     let (mut depth, mut rest) = (0usize, html);
@@ -109,15 +136,9 @@ pub struct Content {
     pub images: Vec<(String, Option<String>)>,
 }
 
-/// Reads a fragment. Nesting beyond [`MAX_DEPTH`] is read as text with the tags cut out.
+/// Reads a fragment in one pass, whatever its depth.
 pub fn content(html: &str) -> Content {
-    if !html.contains(['<', '&']) {
-        return Content { text: tidy(html), ..Content::default() };
-    }
-    if !depth_is_bounded(html) {
-        return Content { text: tidy(&without_tags(html)), ..Content::default() };
-    }
-    content_of(Html::parse_fragment(html).root_element())
+    fragment::read(html)
 }
 
 /// Reads an element of a parsed page.
@@ -127,9 +148,16 @@ pub fn content_of(element: ElementRef<'_>) -> Content {
 
 /// As [`content_of`], leaving out what the selectors match (quotes, signatures, buttons).
 pub fn content_without(element: ElementRef<'_>, leave_out: &[Selector]) -> Content {
+    content_quoting(element, leave_out, &[])
+}
+
+/// As [`content_without`]; the lines of what `quotes` match begin with `> `, so that words of others are told from the
+/// author's own.
+pub fn content_quoting(element: ElementRef<'_>, leave_out: &[Selector], quotes: &[Selector]) -> Content {
     let mut content = Content::default();
     let mut raw = String::new();
     let mut skip: Option<NodeId> = None;
+    let mut open_quotes: Vec<(NodeId, usize)> = Vec::new();
     for edge in element.traverse() {
         match edge {
             Edge::Open(node) => {
@@ -146,6 +174,9 @@ pub fn content_without(element: ElementRef<'_>, leave_out: &[Selector]) -> Conte
                         if left_out && node.id() != element.id() {
                             skip = Some(node.id());
                             continue;
+                        }
+                        if ElementRef::wrap(node).is_some_and(|el| quotes.iter().any(|s| s.matches(&el))) {
+                            open_quotes.push((node.id(), raw.len()));
                         }
                         match name {
                             "br" => raw.push('\n'),
@@ -164,6 +195,14 @@ pub fn content_without(element: ElementRef<'_>, leave_out: &[Selector]) -> Conte
                 }
             }
             Edge::Close(node) => {
+                if let Some((_, start)) = open_quotes.pop_if(|(quote, _)| *quote == node.id()) {
+                    let quoted = raw.split_off(start);
+                    for line in tidy(&quoted).lines() {
+                        raw.push_str("\n> ");
+                        raw.push_str(line);
+                    }
+                    raw.push('\n');
+                }
                 if skip == Some(node.id()) {
                     skip = None;
                 } else if skip.is_none()
@@ -179,14 +218,14 @@ pub fn content_without(element: ElementRef<'_>, leave_out: &[Selector]) -> Conte
     content
 }
 
-fn push_link(links: &mut Vec<String>, href: Option<&str>) {
+pub(crate) fn push_link(links: &mut Vec<String>, href: Option<&str>) {
     let Some(href) = href.filter(|h| h.starts_with("http://") || h.starts_with("https://")) else { return };
     if !links.iter().any(|l| l == href) {
         links.push(href.to_owned());
     }
 }
 
-fn is_block(name: &str) -> bool {
+pub(crate) fn is_block(name: &str) -> bool {
     matches!(
         name,
         "p" | "div"
@@ -234,27 +273,32 @@ pub fn tidy(raw: &str) -> String {
     text
 }
 
-fn without_tags(html: &str) -> String {
-    let mut text = String::with_capacity(html.len() / 2);
-    let mut rest = html;
-    while let Some(at) = rest.find('<') {
-        text.push_str(&rest[..at]);
-        text.push(' ');
-        rest = rest[at..].find('>').map_or("", |end| &rest[at + end + 1..]);
-    }
-    text.push_str(rest);
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use scraper::Html;
 
     #[test]
     fn paragraphs_breaks_links_and_entities() {
         let c = content("<p>a &amp; b<br>c</p><p><a href=\"https://x.test/\">d</a> <script>no</script></p>");
         assert_eq!(c.text, "a & b\nc\nd");
         assert_eq!(c.links, ["https://x.test/"]);
+    }
+
+    #[test]
+    fn quotes_are_marked_and_nest() {
+        let page = Html::parse_fragment("a<blockquote>b<blockquote>c</blockquote>d</blockquote>e");
+        let quotes = [Selector::parse("blockquote").unwrap()];
+        let c = content_quoting(page.root_element(), &[], &quotes);
+        assert_eq!(c.text, "a\n> b\n> > c\n> d\ne");
+    }
+
+    #[test]
+    fn what_xml_tools_closed_is_closed() {
+        assert_eq!(
+            open_and_closed("<a name=\"1\"/>x<br/><textarea/>y/>"),
+            "<a name=\"1\"></a>x<br/><textarea></textarea>y/>"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use prometheus::core::{Collector, Desc};
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, default_registry};
 
 fn counter(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
@@ -43,3 +44,9 @@ pub(crate) static IGNORED: LazyLock<IntCounterVec> = LazyLock::new(|| {
 pub(crate) static LAG: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     gauge("streife_source_lag_seconds", "Age of the newest record when it was last seen, by kind", &["kind"])
 });
+
+/// Names and labels of all metrics of this crate; registers those that nothing has touched yet.
+pub fn descriptions() -> Vec<Desc> {
+    let collectors: [&dyn Collector; 5] = [&*FETCHES, &*EVENTS, &*PROBLEMS, &*IGNORED, &*LAG];
+    collectors.iter().flat_map(|collector| collector.desc()).cloned().collect()
+}

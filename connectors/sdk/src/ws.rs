@@ -78,7 +78,7 @@ pub async fn connect(
         tokio_tungstenite::client_async_tls_with_config(request, tcp, Some(config), None)
             .await
             .map(|(socket, _)| socket)
-            .map_err(|e| error(host, &e))
+            .map_err(|e| refused(http, host, &e))
     };
     tokio::time::timeout(CONNECT_TIMEOUT, connecting)
         .await
@@ -108,13 +108,24 @@ pub async fn next(socket: &mut Socket, host: &str, limits: WsLimits) -> Result<O
     }
 }
 
+/// A handshake that failed; 429 says until when.
+fn refused(http: &Http, host: &str, failure: &Error) -> FetchError {
+    if let Error::Http(response) = failure
+        && response.status() == 429
+    {
+        let header = response.headers().get("retry-after").and_then(|v| v.to_str().ok());
+        return FetchError::RateLimited { until: http.retry_at(header) };
+    }
+    error(host, failure)
+}
+
 fn error(host: &str, error: &Error) -> FetchError {
     match error {
         Error::Http(response) => {
             let status = response.status().as_u16();
             let place = format!("{status} from {host}");
             match status {
-                429 | 500.. => FetchError::Transient(place),
+                500.. => FetchError::Transient(place),
                 401 | 403 | 451 => FetchError::Refused(place),
                 404 | 410 => FetchError::Gone(place),
                 _ => FetchError::BadUpstream(place),

@@ -235,7 +235,10 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
     }
     let targets = settings.channels.iter().map(|channel| {
         let request = Request::get(format!("{}/s/{channel}", settings.base.trim_end_matches('/')));
-        Target::new(request, ParseContext::new(&config.name)).paged(MAX_PAGES, older)
+        Target::new(request, ParseContext::new(&config.name))
+            .paged(MAX_PAGES, older)
+            .oldest_first()
+            .complete()
     });
     Ok(Box::new(Poll::new(targets.collect(), parse, deps)))
 }

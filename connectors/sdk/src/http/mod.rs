@@ -144,6 +144,12 @@ impl Http {
         self.0.hosts.set_pace(host, interval, burst);
     }
 
+    /// When a server that said 429 may be asked again, by its `Retry-After`; a minute from now without one.
+    pub(crate) fn retry_at(&self, header: Option<&str>) -> Timestamp {
+        let now = self.0.clock.now();
+        header.and_then(|value| retry_after(value, now)).unwrap_or_else(|| now.plus_secs(60))
+    }
+
     /// Waits for a turn at the host, asks, and reads the whole answer.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// Headers that must not be kept or follow a redirect to another host.
     pub(super) secrets: Vec<(String, Secret)>,
-    pub(super) body: Option<Bytes>,
+    pub(crate) body: Option<Bytes>,
     pub(super) robots: bool,
     /// The largest answer read, after decompression.
     pub max_bytes: usize,
@@ -56,6 +56,17 @@ impl Request {
     #[must_use]
     pub fn to(&self, url: impl Into<String>) -> Self {
         Self { url: url.into(), ..self.clone() }
+    }
+
+    /// The same request with another body.
+    #[must_use]
+    pub fn with_body(&self, body: impl Into<Bytes>) -> Self {
+        Self { body: Some(body.into()), ..self.clone() }
+    }
+
+    /// The body, where there is one.
+    pub fn body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
     }
 
     /// Adds a header.

@@ -1,26 +1,31 @@
 //! The shared test that every connector passes, and a small server to point it at.
 //!
-//! It checks the MUST lines of [`crate::Connector`]: resume without loss or double, crash without loss, prompt shutdown,
-//! metrics, broken input, obeyed rate limits.
+//! It checks the MUST lines of [`crate::Connector`]: resume without loss or double, a kill at any moment, prompt
+//! shutdown, metrics, broken input, obeyed rate limits. [`Contract`] does it in one call for everything that is read over
+//! HTTP: a kind gives its settings and a function that answers as its platform would. [`check`] takes any connector.
 
 #![expect(clippy::panic, reason = "support for tests: a panic is how a test fails")]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+mod contract;
+mod memory;
+mod server;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use streife_domain::{Clock, Event, RejectCode, SystemClock};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use streife_domain::{Clock, SystemClock};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Connector, Cursor, CursorStore, Deps, FetchClass, HealthBoard, Http, HttpConfig, Kind, Observation,
-    ParseContext, RunOptions, Sink, SinkError, run_source, testing,
+    Connector, Deps, FetchClass, HealthBoard, Http, HttpConfig, Kind, Observation, ParseContext, RunOptions,
+    run_source, testing,
 };
+pub use contract::{Contract, secret_file};
+pub use memory::Memory;
+pub use server::{Ask, Reply, serve};
 
 /// Fetches in one check; more mean that a connector walks in circles.
 const MAX_FETCHES: usize = 200;
@@ -28,6 +33,10 @@ const MAX_FETCHES: usize = 200;
 const MAX_STILL: usize = 5;
 /// A fetch against a local server takes no longer.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
+/// Kills in one life of a source.
+const KILLS: usize = 12;
+/// A life between two kills lasts at most so long.
+const LIFE: Duration = Duration::from_millis(25);
 /// A stopped source ends within this.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -52,58 +61,72 @@ pub fn deps_with(kinds: &'static [Kind]) -> Deps {
     }
 }
 
-/// Events and cursors in memory; can be told to be out of reach.
-#[derive(Default)]
-pub struct Memory {
-    events: Mutex<Vec<Event>>,
-    rejects: Mutex<Vec<(RejectCode, Bytes)>>,
-    cursors: Mutex<HashMap<String, Cursor>>,
-}
-
-impl Memory {
-    /// What was published so far.
-    pub fn events(&self) -> Vec<Event> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What was rejected so far.
-    pub fn rejects(&self) -> Vec<(RejectCode, Bytes)> {
-        self.rejects.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-#[async_trait]
-impl Sink for Memory {
-    async fn publish(&self, events: Vec<(Event, Bytes)>) -> Result<(), SinkError> {
-        let mut all = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend(events.into_iter().map(|(event, _)| event));
-        Ok(())
-    }
-
-    async fn reject(&self, _: &str, raw: Bytes, code: RejectCode, _: String) -> Result<(), SinkError> {
-        self.rejects.lock().unwrap_or_else(PoisonError::into_inner).push((code, raw));
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl CursorStore for Memory {
-    async fn load(&self, source: &str) -> Result<Option<Cursor>, SinkError> {
-        Ok(self.cursors.lock().unwrap_or_else(PoisonError::into_inner).get(source).cloned())
-    }
-
-    async fn save(&self, source: &str, cursor: &Cursor) -> Result<(), SinkError> {
-        self.cursors.lock().unwrap_or_else(PoisonError::into_inner).insert(source.to_owned(), cursor.clone());
-        Ok(())
-    }
-}
-
 /// Runs every check on a connector; `wanted` are the native ids that its server holds.
 pub async fn check(kind: &Kind, connect: impl Fn() -> Box<dyn Connector>, wanted: &[&str]) {
     restart_after_every_fetch(&connect, wanted).await;
     crash_before_every_save(&connect, wanted).await;
     runs_counts_and_stops(kind, &connect, wanted).await;
+    killed_at_any_moment(kind, &connect, wanted, || {}).await;
     broken_input(kind);
+}
+
+fn options(kind: &Kind) -> RunOptions {
+    RunOptions {
+        name: "conformance".to_owned(),
+        kind: kind.name,
+        interval: Duration::from_millis(5),
+        clock: Arc::new(SystemClock),
+        health: HealthBoard::default(),
+        seed: 1,
+    }
+}
+
+/// A process killed again and again, wherever it happens to be, has everything in its log in the end, and once it is
+/// left alone nothing comes twice. `between` runs between two lives.
+async fn killed_at_any_moment(
+    kind: &Kind,
+    connect: &impl Fn() -> Box<dyn Connector>,
+    wanted: &[&str],
+    between: impl Fn(),
+) {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let memory = Memory::default();
+    for _ in 0..KILLS {
+        let life = LIFE.mul_f64(rng.random_range(0.0..1.0));
+        // Dropping the future is the kill: nothing of the source goes on.
+        let run = run_source(connect(), options(kind), &memory, &memory, CancellationToken::new());
+        let _ = tokio::time::timeout(life, run).await;
+        between();
+    }
+    run_until(kind, connect, &memory, wanted).await;
+    let before = memory.events().len();
+    let stop = CancellationToken::new();
+    let quiet = run_source(connect(), options(kind), &memory, &memory, stop);
+    let _ = tokio::time::timeout(LIFE * 4, quiet).await;
+    let doubled = memory.events().split_off(before);
+    assert!(doubled.is_empty(), "came again although the cursor was saved: {:?}", doubled[0].native_id);
+}
+
+/// Runs until all of `wanted` is in the log, and what follows has had time to be saved.
+async fn run_until(kind: &Kind, connect: &impl Fn() -> Box<dyn Connector>, memory: &Memory, wanted: &[&str]) {
+    let stop = CancellationToken::new();
+    let running = run_source(connect(), options(kind), memory, memory, stop.clone());
+    let watching = async {
+        for _ in 0..1_000 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let has = memory.events().into_iter().map(|e| e.native_id).collect::<BTreeSet<_>>();
+            if wanted.iter().all(|id| has.contains(*id)) {
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(running, watching);
+    assert!(ended.is_ok(), "{ended:?}");
+    let has = memory.events().into_iter().map(|e| e.native_id).collect::<BTreeSet<_>>();
+    let lost: Vec<_> = wanted.iter().filter(|id| !has.contains(**id)).collect();
+    assert!(lost.is_empty(), "lost: {lost:?}");
 }
 
 /// A process restarted after every single fetch sees everything exactly once.
@@ -162,14 +185,7 @@ async fn crash_before_every_save(connect: &impl Fn() -> Box<dyn Connector>, want
 async fn runs_counts_and_stops(kind: &Kind, connect: &impl Fn() -> Box<dyn Connector>, wanted: &[&str]) {
     let memory = Arc::new(Memory::default());
     let stop = CancellationToken::new();
-    let options = RunOptions {
-        name: "conformance".to_owned(),
-        kind: kind.name,
-        interval: Duration::from_millis(20),
-        clock: Arc::new(SystemClock),
-        health: HealthBoard::default(),
-        seed: 1,
-    };
+    let options = options(kind);
     let health = options.health.clone();
     let running = run_source(connect(), options, &*memory, &*memory, stop.clone());
     let watching = async {
@@ -238,74 +254,4 @@ pub async fn obeys_rate_limits(mut connector: Box<dyn Connector>) {
     if let Ok(Err(error)) = tokio::time::timeout(FETCH_TIMEOUT, connector.fetch(None)).await {
         assert_eq!(error.class(), FetchClass::RateLimited, "{error}");
     }
-}
-
-/// An answer of the small server.
-#[derive(Debug, Clone)]
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// Header lines.
-    pub headers: Vec<(String, String)>,
-    /// Body.
-    pub body: Vec<u8>,
-}
-
-impl Reply {
-    /// 200 with a body.
-    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
-        Self { status: 200, headers: Vec::new(), body: body.into() }
-    }
-
-    /// A status alone.
-    pub const fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
-    }
-
-    /// With a header.
-    #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-}
-
-/// A server of one handler (path with query, header block) on a free port of loopback, for the length of the test.
-pub async fn serve(handler: impl Fn(&str, &str) -> Reply + Send + Sync + 'static) -> SocketAddr {
-    let listener = match TcpListener::bind("127.0.0.1:0").await {
-        Ok(listener) => listener,
-        Err(error) => panic!("no free port: {error}"),
-    };
-    let Ok(address) = listener.local_addr() else { panic!("no address") };
-    let handler = Arc::new(handler);
-    tokio::spawn(async move {
-        while let Ok((mut socket, _)) = listener.accept().await {
-            let handler = handler.clone();
-            tokio::spawn(async move {
-                let mut request = Vec::new();
-                let mut step = [0; 4096];
-                while !request.windows(4).any(|w| w == b"\r\n\r\n") {
-                    match socket.read(&mut step).await {
-                        Ok(n) if n > 0 => request.extend_from_slice(&step[..n]),
-                        _ => return,
-                    }
-                }
-                let request = String::from_utf8_lossy(&request).into_owned();
-                let path = request.split_whitespace().nth(1).unwrap_or("/").to_owned();
-                let reply = handler(&path, &request);
-                let mut head = format!(
-                    "HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n",
-                    reply.status,
-                    reply.body.len()
-                );
-                for (name, value) in &reply.headers {
-                    head.push_str(&format!("{name}: {value}\r\n"));
-                }
-                head.push_str("\r\n");
-                let _ = socket.write_all(head.as_bytes()).await;
-                let _ = socket.write_all(&reply.body).await;
-            });
-        }
-    });
-    address
 }
