@@ -120,7 +120,7 @@ impl World {
             options: ScoreOptions {
                 max_batch_records: 1 + self.dice.below(40) as usize,
                 threads: NonZeroUsize::MIN,
-                legal: HashMap::new(),
+                legal: Arc::default(),
                 backoff: Backoff::default(),
             },
         }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Author, CampaignKey, EventKind, LegalLabel, Media, Outcome, Position, PostId, PostKind, Pseudonym, Reach,
+    Author, CampaignKey, EventKind, Hit, LegalLabel, Media, Outcome, Position, PostId, PostKind, Pseudonym, Reach,
     Timestamp, Verdict,
 };
 
@@ -85,6 +85,16 @@ pub struct ScoredRecord {
     /// The change, when the event was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<PostChange>,
+}
+
+/// A post whose words match rules with a window: whether they count depends on other posts. It waits in
+/// `posts.windowed` for the worker that sees all of them. The raw bytes travel in the record header `raw`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowedRecord {
+    /// What is flagged once a window says so; its verdict holds the hits that count already.
+    pub flagged: FlaggedRecord,
+    /// Hits whose window is asked.
+    pub candidates: Vec<Hit>,
 }
 
 /// Who published and where: shown only on unmasking, with reason and log entry.

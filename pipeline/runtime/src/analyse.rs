@@ -62,6 +62,8 @@ pub struct Analysis {
     pub verdict: Verdict,
     /// Hits of rules in shadow.
     pub shadow: Vec<Hit>,
+    /// Hits that count once their window says so.
+    pub windowed: Vec<Hit>,
     /// The encoder was asked and failed; the verdict holds what is known without it.
     pub encoder_failed: bool,
 }
@@ -184,7 +186,16 @@ impl Analyser {
             priority,
             models: self.versions.clone(),
         };
-        Analysis { verdict, shadow: evaluation.shadow, encoder_failed }
+        Analysis { verdict, shadow: evaluation.shadow, windowed: evaluation.windowed, encoder_failed }
+    }
+
+    /// The verdict with hits more, and the priority that follows.
+    pub(crate) fn with_hits(&self, mut verdict: Verdict, more: Vec<Hit>) -> Verdict {
+        verdict.hits.extend(more);
+        verdict.hits.sort_by(|a, b| a.rule.cmp(&b.rule));
+        let severities = verdict.hits.iter().map(|hit| severity(&self.rules, &hit.rule));
+        verdict.priority = decide(&verdict.scores, &verdict.labels, severities);
+        verdict
     }
 
     /// The verdict on one text, all stages in turn.

@@ -21,6 +21,7 @@ mod score_batch;
 mod seen;
 pub mod store;
 mod topics;
+pub mod windows;
 mod workers;
 
 pub use analyse::{Analyser, Analysis, Encode, Passage};

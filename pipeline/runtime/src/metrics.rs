@@ -75,6 +75,15 @@ metric!(
         register_int_counter!("streife_store_unreadable_records_total", "Records of our own topics that cannot be read")
 );
 metric!(
+    /// Posts that a window rule flagged.
+    WINDOWS_MET: IntCounter = register_int_counter!("streife_windows_flagged_posts_total", "Posts flagged by window rules")
+);
+metric!(
+    /// Records the window worker cannot read.
+    WINDOWS_UNREADABLE: IntCounter =
+        register_int_counter!("streife_windows_unreadable_records_total", "Records of posts.windowed that cannot be read")
+);
+metric!(
     /// Retries of a transient failure.
     RETRIES: IntCounterVec = register_int_counter_vec!("streife_retries_total", "Retries of transient failures", &["stage"])
 );

@@ -27,7 +27,7 @@ pub struct ScoreOptions {
     /// CPU threads for everything but the encoder.
     pub threads: NonZeroUsize,
     /// Purpose and legal basis by source name.
-    pub legal: HashMap<String, LegalLabel>,
+    pub legal: Arc<HashMap<String, LegalLabel>>,
     /// Waits between tries.
     pub backoff: Backoff,
 }
@@ -164,7 +164,7 @@ impl ScoreWorker {
     ) -> Result<(BatchOutput, Engine), ScoreError> {
         let analyser = self.analyser.load_full();
         let pseudonyms = self.pseudonyms.clone();
-        let legal = self.options.legal.clone();
+        let legal = Arc::clone(&self.options.legal);
         let now = self.clock.now();
         tokio::task::spawn_blocking(move || {
             let context = ScoreContext { analyser: &analyser, pseudonyms: &pseudonyms, legal: &legal, now };
@@ -181,9 +181,12 @@ impl ScoreWorker {
         output: BatchOutput,
         stop: &CancellationToken,
     ) -> Result<Result<(), LogError>, Stopped> {
-        for (topic, records) in
-            [(names::DEAD, output.dead), (names::FLAGGED, output.flagged), (names::SCORED, output.scored)]
-        {
+        for (topic, records) in [
+            (names::DEAD, output.dead),
+            (names::FLAGGED, output.flagged),
+            (names::WINDOWED, output.windowed),
+            (names::SCORED, output.scored),
+        ] {
             if records.is_empty() {
                 continue;
             }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use streife_domain::{
     DropReason, Event, FlaggedRecord, Identity, LegalLabel, Outcome, Position, PostChange, PostKind,
     PseudonymKey, PseudonymousPost, RECORD_SCHEMA, Rejected, ScoredRecord, Timestamp, Verdict,
+    WindowedRecord,
 };
 use streife_log::{Message, Record};
 use streife_text::duplicate::{CampaignIndex, signature};
@@ -62,6 +63,8 @@ pub struct BatchOutput {
     pub scored: Vec<Record>,
     /// For `posts.flagged`.
     pub flagged: Vec<Record>,
+    /// For `posts.windowed`.
+    pub windowed: Vec<Record>,
     /// For `posts.dead`.
     pub dead: Vec<Record>,
     /// How many of `dead` our own decoder refused (a sign of a bad deployment, unlike broken upstream data).
@@ -218,12 +221,16 @@ fn emit_post(
     if analysis.encoder_failed {
         metrics::ENCODER_FAILED.inc();
     }
-    if analysis.verdict.is_flagged() {
+    if analysis.verdict.is_flagged() || !analysis.windowed.is_empty() {
         let flagged = flagged_record(message, event, post.clone(), analysis.verdict.clone(), context);
-        metrics::FLAGGED.with_label_values(&[analysis.verdict.priority.as_str()]).inc();
-        let mut record = to_record(message, &flagged);
-        record.headers.extend(message.header(headers::RAW).map(|raw| (headers::RAW.to_owned(), raw.clone())));
-        output.flagged.push(record);
+        if analysis.verdict.is_flagged() {
+            metrics::FLAGGED.with_label_values(&[analysis.verdict.priority.as_str()]).inc();
+            output.flagged.push(with_raw(message, to_record(message, &flagged)));
+        }
+        if !analysis.windowed.is_empty() {
+            let waiting = WindowedRecord { flagged, candidates: analysis.windowed };
+            output.windowed.push(with_raw(message, to_record(message, &waiting)));
+        }
     }
     let record = ScoredRecord {
         post: Some(post),
@@ -269,6 +276,12 @@ fn to_record<T: serde::Serialize>(message: &Message, value: &T) -> Record {
     // Our own types always have a JSON form; an empty value would be refused by the reader, loudly.
     let value = serde_json::to_vec(value).map(Bytes::from).unwrap_or_default();
     Record { key: message.record.key.clone(), value, headers: Vec::new() }
+}
+
+/// The observed bytes go with what is kept of a post.
+fn with_raw(message: &Message, mut record: Record) -> Record {
+    record.headers.extend(message.header(headers::RAW).map(|raw| (headers::RAW.to_owned(), raw.clone())));
+    record
 }
 
 fn count(outcome: Outcome) {

@@ -11,6 +11,10 @@ pub mod names {
     pub const SCORED: &str = "posts.scored";
     /// Flagged posts.
     pub const FLAGGED: &str = "posts.flagged";
+    /// Posts that wait for a window rule.
+    pub const WINDOWED: &str = "posts.windowed";
+    /// What window rules remember.
+    pub const WINDOWS: &str = "rules.windows";
     /// What could not be processed.
     pub const DEAD: &str = "posts.dead";
     /// Cursors of connectors.
@@ -66,7 +70,16 @@ pub fn parse_topics(toml_text: &str, replication: u16) -> Result<Vec<Topic>, Top
         };
         topics.push(Topic { name: entry.name, partitions: entry.partitions, retention, replication });
     }
-    for name in [names::RAW, names::SCORED, names::FLAGGED, names::DEAD, names::CURSORS, names::RULES] {
+    for name in [
+        names::RAW,
+        names::SCORED,
+        names::FLAGGED,
+        names::DEAD,
+        names::CURSORS,
+        names::RULES,
+        names::WINDOWED,
+        names::WINDOWS,
+    ] {
         if !topics.iter().any(|topic| topic.name == name) {
             return Err(TopicsError::Missing(name));
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use streife_domain::{LegalLabel, PseudonymKey};
 use streife_log::EventLog;
+use streife_runtime::windows::WindowWorker;
 use streife_runtime::score::{ScoreError, ScoreOptions, ScoreWorker};
 use streife_runtime::{Analyser, Backoff, RuleFiles, RuleFollower};
 use tokio_util::sync::CancellationToken;
@@ -66,15 +67,23 @@ pub(crate) async fn work(
     let options = ScoreOptions {
         max_batch_records: config.scoring.batch_records,
         threads: config.scoring.threads.unwrap_or_else(open::cores),
-        legal,
+        legal: Arc::new(legal),
         backoff: Backoff::default(),
     };
     let watching =
         tokio::spawn(follow_rules(Arc::clone(&log), rules.to_owned(), Arc::clone(&analyser), stop.clone()));
+    let windows =
+        WindowWorker { log: Arc::clone(&log), analyser: Arc::clone(&analyser), backoff: Backoff::default() };
+    let windows = tokio::spawn(windows.run(stop.clone()));
     let worker = ScoreWorker { log, analyser, pseudonyms, clock: open::clock(), options };
     let result = worker.run(stop.clone()).await;
     stop.cancel();
     let _ = watching.await;
+    match windows.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "window rules stopped"),
+        Err(error) => tracing::error!(%error, "window rules stopped"),
+    }
     result.map(|()| Outcome::Fine).map_err(|error| match error {
         ScoreError::TooManyDead(_) => Failure::configuration(error.to_string()),
         other => Failure::upstream(other.to_string()),

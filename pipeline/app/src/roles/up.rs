@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use streife_log::EventLog;
-use streife_runtime::{names, score, store as store_worker};
+use streife_runtime::{names, score, store as store_worker, windows};
 use streife_sdk::{HealthBoard, SourceConfig};
 use streife_store::Store;
 use streife_store::queries::{Summary, SummaryScope};
@@ -226,6 +226,10 @@ pub(crate) async fn all_stored(log: &dyn EventLog) -> Result<bool, Failure> {
         )
     };
     if behind(score::GROUP, names::RAW).await.map_err(|e| Failure::upstream(e.to_string()))? {
+        return Ok(false);
+    }
+    // Before the flagged topic: what a window flags goes there.
+    if behind(windows::GROUP, names::WINDOWED).await.map_err(|e| Failure::upstream(e.to_string()))? {
         return Ok(false);
     }
     for topic in [names::SCORED, names::FLAGGED, names::DEAD] {

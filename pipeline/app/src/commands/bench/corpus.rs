@@ -90,7 +90,12 @@ fn watch_rule(rule: &Value, review_by: &str) -> anyhow::Result<String> {
             words("none", " OR ")
         ),
         "near" => words("terms", &format!(" NEAR/{} ", rule["k"])),
-        "regex" => format!("/{}/", rule["re"].as_str().unwrap_or_default()),
+        // An expression alone cannot be looked up: its first letters are the witness.
+        "regex" => {
+            let pattern = rule["re"].as_str().unwrap_or_default();
+            let witness: String = pattern.chars().take_while(|c| c.is_alphabetic()).collect();
+            format!("{witness}* AND /{pattern}/")
+        }
         other => anyhow::bail!("no such kind of rule: {other:?}"),
     };
     Ok(format!(

@@ -174,7 +174,7 @@ async fn roles(corpus: &Corpus, analyser: &Arc<Analyser>, cores: NonZeroUsize) -
         options: ScoreOptions {
             max_batch_records: BATCH_RECORDS,
             threads: cores,
-            legal: HashMap::new(),
+            legal: Arc::default(),
             backoff: Backoff::default(),
         },
     };
