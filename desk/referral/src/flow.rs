@@ -366,7 +366,7 @@ impl Evidence {
             for row in self.parts.cases.cases(Some(state), MAX_CASES).await? {
                 let settled = state != CaseState::Suspect || row.updated_at.plus_secs(UNDO_SECS) < now;
                 let open = match state {
-                    CaseState::Approved => self.package_of(&row.case.id)?.is_none(),
+                    CaseState::Approved => self.packed(&row.case.id).await.is_err(),
                     _ => row.case.seal.is_none(),
                 };
                 if settled && open && self.may_try(&row.case.id, now) {
@@ -421,9 +421,7 @@ impl Evidence {
         let lock = self.lock(case_id);
         let _held = lock.lock().await;
         let case = self.case(case_id).await?;
-        let events = self.parts.cases.events(case_id).await?;
-        let approved_at = events.iter().rev().find(|event| matches!(event.what, Move::Approve)).map(|e| e.at);
-        let approved_at = approved_at.ok_or(ComposeError::NotApproved(case.state.as_str()))?;
+        let approved_at = self.approval(&case).await?;
         if let Some(record) = self.package_of(case_id)?.filter(|record| record.approved_at == approved_at) {
             return Ok(record);
         }
@@ -460,6 +458,28 @@ impl Evidence {
         let details = json!({"container": format!("{}.zip", record.name), "sha256": record.sha256, "bytes": record.bytes});
         self.note(case_id, "system", "evidence.packaged", details).await?;
         Ok(record)
+    }
+
+    /// When the approval was given that the case stands on now. A package of an earlier one is void.
+    async fn approval(&self, case: &Case) -> Result<Timestamp> {
+        let stands = matches!(
+            case.state,
+            CaseState::Approved
+                | CaseState::Sent
+                | CaseState::Acknowledged
+                | CaseState::Outcome
+                | CaseState::Recalled
+        );
+        let events = if stands { self.parts.cases.events(&case.id).await? } else { Vec::new() };
+        let approval = events.iter().rev().find(|event| matches!(event.what, Move::Approve));
+        Ok(approval.ok_or(ComposeError::NotApproved(case.state.as_str()))?.at)
+    }
+
+    /// The package that stands for the case now.
+    async fn packed(&self, case_id: &str) -> Result<PackageRecord> {
+        let approved_at = self.approval(&self.case(case_id).await?).await?;
+        let record = self.package_of(case_id)?.filter(|record| record.approved_at == approved_at);
+        record.ok_or_else(|| missing(case_id, "the package"))
     }
 
     /// The referral as it would be packed now.
@@ -537,7 +557,11 @@ impl Evidence {
                     let seal: Option<Seal> = vault.get_json(&id, &name)?;
                     let ends = seal.and_then(|seal| seal.reliable_until());
                     // The newest proof counts: names of renewals sort behind those of items.
-                    until = if name.starts_with(RENEWALS) { ends } else { until.map_or(ends, |u| ends.map(|e| e.min(u))) };
+                    until = if name.starts_with(RENEWALS) {
+                        ends
+                    } else {
+                        until.map_or(ends, |u| ends.map(|e| e.min(u)))
+                    };
                 }
                 objects.push((name, content));
             }
@@ -568,10 +592,9 @@ impl Evidence {
     /// # Errors
     /// When there is no package or it cannot be written.
     pub async fn export(&self, case_id: &str, out: &Path, by: &str) -> Result<Created> {
+        let record = self.packed(case_id).await?;
         let (vault, id, folder) = (self.parts.vault.clone(), case_id.to_owned(), out.to_owned());
         let created = blocking(move || {
-            let record: PackageRecord =
-                vault.get_json(&id, PACKAGE)?.ok_or_else(|| missing(&id, "the package"))?;
             let container = vault.get(&id, CONTAINER)?.ok_or_else(|| missing(&id, "the container"))?;
             let mut court = BTreeMap::new();
             for name in &record.court {
@@ -606,9 +629,9 @@ impl Evidence {
     /// # Errors
     /// When there is none.
     pub async fn container(&self, case_id: &str) -> Result<(PackageRecord, Vec<u8>)> {
+        let record = self.packed(case_id).await?;
         let (vault, id) = (self.parts.vault.clone(), case_id.to_owned());
         blocking(move || {
-            let record = vault.get_json(&id, PACKAGE)?.ok_or_else(|| missing(&id, "the package"))?;
             let container = vault.get(&id, CONTAINER)?.ok_or_else(|| missing(&id, "the container"))?;
             Ok((record, container))
         })

@@ -120,6 +120,7 @@ async fn a_package_is_made_anew_for_another_approval_and_gone_after_erasure() {
     world.wait(60);
     world.step(&case, lead(), Move::SendBack { reason: "Anschrift ergänzen".into() }).await;
     assert!(world.evidence.package(&case).await.is_err(), "no package of a case that was sent back");
+    assert!(world.evidence.container(&case).await.is_err(), "the old one is void");
     world.step(&case, officer(), Move::Draft { addressee: "Staatsanwaltschaft Musterstadt".into() }).await;
     world.step(&case, lead(), Move::Approve).await;
     assert_ne!(world.evidence.package(&case).await.unwrap().sha256, first.sha256);
@@ -138,7 +139,8 @@ async fn evidence_is_stamped_anew_before_its_stamps_end_and_not_sooner() {
     let later = world.with_new_services();
     assert_eq!(later.renew_due().await.unwrap(), 1);
     assert_eq!(later.renew_due().await.unwrap(), 0, "the new stamps last");
-    let renewal: streife_evidence::seal::Seal = later.vault().get_json(&case, "renewals/0001.seal").unwrap().unwrap();
+    let renewal: streife_evidence::seal::Seal =
+        later.vault().get_json(&case, "renewals/0001.seal").unwrap().unwrap();
     let covered: Vec<&str> = renewal.objects.iter().map(|object| object.name.as_str()).collect();
     assert_eq!(covered, ["items/0001.seal", "manifest"]);
     assert!(world.custody(&case).await.contains(&"evidence.renewed".to_owned()));

@@ -79,7 +79,11 @@ pub(crate) fn found() -> Found {
             author: Some(Author { id: "u1".into(), handle: Some("rasen".into()), name: None }),
         },
         verdict: Verdict {
-            language: Language { code: "de".into(), confidence: 0.9, ..Language::undetermined(Script::COMMON) },
+            language: Language {
+                code: "de".into(),
+                confidence: 0.9,
+                ..Language::undetermined(Script::COMMON)
+            },
             gate: None,
             encoded: false,
             scores: Heads::default(),
