@@ -116,8 +116,13 @@ impl Store {
         let mut all = Vec::new();
         for table in Table::WITH_POSTS {
             let name = table.as_str();
-            let sql = format!("SELECT '{name}' AS table, * FROM {name} FINAL WHERE {THEIRS}");
-            let mut cursor = self.client().query(&sql).param("author", author.0).fetch_bytes("JSONEachRow")?;
+            // Observed bytes need not be text.
+            let columns =
+                if table == Table::FlaggedIdentities { "* REPLACE (base64Encode(raw) AS raw)" } else { "*" };
+            let sql = format!("SELECT '{name}' AS table, {columns} FROM {name} FINAL WHERE {THEIRS}");
+            let query = self.client().query(&sql).param("author", author.0);
+            let mut cursor =
+                query.with_setting("output_format_json_validate_utf8", "1").fetch_bytes("JSONEachRow")?;
             while let Some(chunk) = cursor.next().await? {
                 if all.len() + chunk.len() > MAX_SUBJECT_BYTES {
                     return Err(StoreError::Config(format!("more than {MAX_SUBJECT_BYTES} bytes about one author")));
