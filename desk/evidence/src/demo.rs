@@ -140,7 +140,7 @@ pub fn demo_referral(now: Timestamp, ledger_key: &SigningKey) -> ReferralInput {
         ],
         measures: vec![
             Measure { what: "Verein telefonisch unterrichtet".into(), at: Some(now.plus_secs(-1_200)) },
-            Measure { what: "Anregung: Bestandsdaten beim Anbieter erfragen".into(), at: None },
+            Measure { what: "Bestandsdaten beim Anbieter erfragen".into(), at: None },
         ],
         legal: LegalLabel {
             purpose: Purpose::Demonstration,

@@ -299,8 +299,7 @@ fn measures(case: &Case, events: &[CaseEvent]) -> Vec<Measure> {
         .collect();
     if case.form.as_ref().is_some_and(|form| parties(&form.accused).is_empty()) {
         measures.push(Measure {
-            what: "Anregung: Bestandsdaten des Kontos beim Anbieter erfragen, bevor sie gelöscht werden"
-                .into(),
+            what: "Bestandsdaten des Kontos beim Anbieter erfragen, bevor sie gelöscht werden".into(),
             at: None,
         });
     }

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 use streife_domain::Timestamp;
 
-use crate::input::ReferralInput;
+use crate::input::{ItemRole, ReferralInput};
 use crate::report::{self, ReportError};
 
 /// Name and version of the data's shape.
@@ -71,7 +71,9 @@ fn assessment(key: &'static str, label: &'static str, value: impl Into<String>) 
 }
 
 fn locations(input: &ReferralInput) -> String {
-    let mut urls: Vec<&str> = input.items.iter().map(|item| item.response.url.as_str()).collect();
+    // The post alone: profile and neighbours are context, not what is notified.
+    let of_the_post = input.items.iter().filter(|item| matches!(item.role, ItemRole::Post | ItemRole::Page));
+    let mut urls: Vec<&str> = of_the_post.map(|item| item.response.url.as_str()).collect();
     urls.sort_unstable();
     urls.dedup();
     urls.join("\n")
@@ -133,7 +135,7 @@ pub fn removal_order(input: &ReferralInput) -> Form {
             fact("authority", "Anordnende Behörde", OPEN),
             fact("prepared_by", "Vorbereitet durch", format!("{}, {}", head.authority, head.unit)),
             fact("reference", "Aktenzeichen", head.case_no.clone()),
-            fact("provider", "Hostingdiensteanbieter oder Vertreter", OPEN),
+            fact("provider", "Hostingdienst oder Vertreter", OPEN),
             fact("location", "Genaue URL", locations(input)),
             fact("content_id", "Weitere Angaben zur Auffindung", post_id(input)),
             fact(

@@ -4,6 +4,7 @@ use streife_domain::{Reach, Timestamp};
 
 use super::blocks::{Block, Nature, Picture, Style};
 use super::names::{actor, deed, head_name};
+use super::when::day;
 pub(super) use super::when::moment;
 use crate::custody;
 use crate::input::{CapturedItem, Handover, ItemRole, Party, PersonRole, ReferralInput};
@@ -97,10 +98,10 @@ fn act(out: &mut Vec<Block>, input: &ReferralInput) {
     let complaint = &input.complaint;
     let mut said = if complaint.needed { "erforderlich".to_owned() } else { "nicht erforderlich".to_owned() };
     if let Some(deadline) = &complaint.deadline {
-        said.push_str(&format!("; Frist nach § 77b StGB bis {deadline}"));
+        said.push_str(&format!("; Frist nach § 77b StGB bis {}", day(deadline)));
     }
     if let Some(filed) = &complaint.filed {
-        said.push_str(&format!("; gestellt am {filed}"));
+        said.push_str(&format!("; gestellt am {}", day(filed)));
     }
     if !complaint.entitled.is_empty() {
         said.push_str(&format!("; antragsberechtigt: {}", complaint.entitled));
@@ -132,7 +133,28 @@ fn posts(out: &mut Vec<Block>, input: &ReferralInput) {
     heading(out, "2  Beitrag und Konto (Tatsachen)");
     for (at, item) in input.items.iter().enumerate() {
         subheading(out, format!("2.{}  {} (Sicherung {:04})", at + 1, role(item.role), at + 1));
-        post(out, item, at == 0);
+        let shows_the_same = at > 0
+            && matches!(item.role, ItemRole::Page | ItemRole::Profile)
+            && input.items.first().is_some_and(|first| first.post.native_id == item.post.native_id);
+        if shows_the_same {
+            page(out, item);
+        } else {
+            post(out, item, at == 0);
+        }
+    }
+}
+
+/// A page of the post or its account: what was there, not the wording once more.
+fn page(out: &mut Vec<Block>, item: &CapturedItem) {
+    field(out, Fact, "Adresse", item.response.url.as_str());
+    let answer = match item.response.status {
+        Some(status) => format!("{status}, {} Byte {}", item.response.body.len(), item.response.media_type),
+        None => "keine".to_owned(),
+    };
+    field(out, Fact, "Antwort des Servers", answer);
+    field(out, Fact, "Abgerufen", moment(item.capture.started_at));
+    for missing in &item.missing {
+        field(out, Fact, "Fehlt", format!("{}: {}", missing.what, missing.why));
     }
 }
 
@@ -186,7 +208,11 @@ fn post(out: &mut Vec<Block>, item: &CapturedItem, with_account: bool) {
             out,
             Fact,
             "Konto",
-            format!("@{}, unveränderliche Kennung {}", account.handle, account.native_id),
+            format!(
+                "@{}, unveränderliche Kennung {}",
+                account.handle.trim_start_matches('@'),
+                account.native_id
+            ),
         );
         field(out, Fact, "Anzeigename", known(&account.display_name));
         field(out, Fact, "Profil", known(&account.profile_url));
@@ -286,9 +312,9 @@ fn found(out: &mut Vec<Block>, input: &ReferralInput) {
         "Entscheidung (Bewertung)",
         format!("{} ({})", why.decision, moment(why.decided_at)),
     );
-    let legal = format!("{}; Prüftermin {}", input.legal.legal_basis, input.legal.review_by);
+    let legal = format!("{}; Prüftermin {}", input.legal.legal_basis, day(&input.legal.review_by));
     field(out, Fact, "Rechtsgrundlage", legal);
-    field(out, Fact, "Aufbewahrung prüfen bis", input.retention_until.as_str());
+    field(out, Fact, "Aufbewahrung prüfen bis", day(&input.retention_until));
     for measure in &input.measures {
         let label = if measure.at.is_some() { "Maßnahme" } else { "Anregung" };
         let when = measure.at.map(|at| format!(" ({})", moment(at))).unwrap_or_default();
@@ -367,7 +393,7 @@ fn picture(out: &mut Vec<Block>, item: &CapturedItem, at: usize) {
 }
 
 fn custody(out: &mut Vec<Block>, input: &ReferralInput) {
-    heading(out, "7  Kette der Verwahrung (Auszug)");
+    heading(out, "7  Kette der Verwahrung");
     match custody::check(&input.custody) {
         Ok((lines, checkpoint)) => {
             for line in &lines {

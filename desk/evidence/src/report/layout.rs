@@ -134,7 +134,7 @@ impl Composer<'_> {
                     self.turn_page();
                 }
                 let (start, pages) = (self.y, self.document.pages.len());
-                self.lines(number, Style::Bold, Nature::Neutral, LEFT, labels);
+                self.lines(number, Style::Bold, nature, LEFT, labels);
                 let after_label = self.y;
                 self.y = start;
                 self.lines(number, Style::Body, nature, VALUE_LEFT, values);

@@ -9,11 +9,21 @@ pub(super) fn moment(at: Timestamp) -> String {
     let (hours, zone) = if is_summer(utc) { (2, "MESZ") } else { (1, "MEZ") };
     let local = utc + Duration::hours(hours);
     // Around midnight the two calendars differ; then both days are given.
-    let other = if local.date() == utc.date() { String::new() } else { format!("{}, ", day(utc)) };
-    format!("{}, {} Uhr {zone} ({other}{} UTC)", day(local), clock(local), clock(utc))
+    let other = if local.date() == utc.date() { String::new() } else { format!("{}, ", date(utc)) };
+    format!("{}, {} Uhr {zone} ({other}{} UTC)", date(local), clock(local), clock(utc))
 }
 
-fn day(at: OffsetDateTime) -> String {
+/// `31.01.2027` of `2027-01-31`; anything else as it stands.
+pub(super) fn day(text: &str) -> String {
+    match text.split('-').collect::<Vec<_>>()[..] {
+        [year, month, day] if year.len() == 4 && month.len() == 2 && day.len() == 2 => {
+            format!("{day}.{month}.{year}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn date(at: OffsetDateTime) -> String {
     format!("{:02}.{:02}.{}", at.day(), u8::from(at.month()), at.year())
 }
 
@@ -43,6 +53,12 @@ mod tests {
 
     fn of(text: &str) -> String {
         moment(Timestamp::parse(text).unwrap())
+    }
+
+    #[test]
+    fn days_are_turned_and_other_words_left() {
+        assert_eq!(day("2027-01-31"), "31.01.2027");
+        assert_eq!(day("unbekannt"), "unbekannt");
     }
 
     #[test]
