@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::{
-    Histogram, IntCounter, IntCounterVec, IntGauge, exponential_buckets, register_histogram, register_int_counter,
-    register_int_counter_vec, register_int_gauge,
+    Histogram, IntCounter, IntCounterVec, IntGauge, exponential_buckets, register_histogram,
+    register_int_counter, register_int_counter_vec, register_int_gauge,
 };
 
 macro_rules! metric {

@@ -125,7 +125,9 @@ impl Store {
                 query.with_setting("output_format_json_validate_utf8", "1").fetch_bytes("JSONEachRow")?;
             while let Some(chunk) = cursor.next().await? {
                 if all.len() + chunk.len() > MAX_SUBJECT_BYTES {
-                    return Err(StoreError::Config(format!("more than {MAX_SUBJECT_BYTES} bytes about one author")));
+                    return Err(StoreError::Config(format!(
+                        "more than {MAX_SUBJECT_BYTES} bytes about one author"
+                    )));
                 }
                 all.extend_from_slice(&chunk);
             }

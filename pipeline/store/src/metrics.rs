@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use prometheus::core::{Collector, Desc};
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 use crate::{StoreError, Table};
 
@@ -54,7 +56,10 @@ impl Metrics {
                 "Rows of erased posts that were delivered again and not written",
             )?,
             swept: IntCounterVec::new(
-                Opts::new(name("erased_rows_swept_total"), "Rows of erased posts that had come back and were deleted"),
+                Opts::new(
+                    name("erased_rows_swept_total"),
+                    "Rows of erased posts that had come back and were deleted",
+                ),
                 &["table"],
             )?,
             disk_free: IntGauge::new(name("disk_free_bytes"), "Free bytes of ClickHouse's disk")?,
@@ -94,7 +99,11 @@ pub fn register(registry: &Registry) -> Result<(), prometheus::Error> {
 /// Names and labels of all metrics of this crate.
 pub fn descriptions() -> Vec<Desc> {
     let Ok(metrics) = &*METRICS else { return Vec::new() };
-    metrics.collectors().iter().flat_map(|collector| collector.desc().into_iter().cloned().collect::<Vec<_>>()).collect()
+    metrics
+        .collectors()
+        .iter()
+        .flat_map(|collector| collector.desc().into_iter().cloned().collect::<Vec<_>>())
+        .collect()
 }
 
 pub(crate) fn left_out(rows: usize) {

@@ -48,7 +48,8 @@ fn expand(sql: &str) -> String {
         let open = start + "$__timeFilter(".len();
         let end = open + text[open..].find(')').unwrap();
         let column = text[open..end].to_owned();
-        let condition = format!("{column} >= toDateTime(now() - 86400) AND {column} <= toDateTime(now() + 86400)");
+        let condition =
+            format!("{column} >= toDateTime(now() - 86400) AND {column} <= toDateTime(now() + 86400)");
         text.replace_range(start..=end, &condition);
     }
     while let Some(start) = text.find("$__conditionalAll(") {
@@ -85,10 +86,20 @@ async fn fill(store: &Store) {
         let post = post(&format!("post-{n}"), "ein Text", now);
         let verdict = verdict(if n % 2 == 0 { Priority::High } else { Priority::None });
         let rows = Rows::of_scored(&scored(n, &post, &verdict));
-        batcher.push(LogPosition { topic: "posts.scored".to_owned(), partition: 0, offset: n }, rows, 100, now);
+        batcher.push(
+            LogPosition { topic: "posts.scored".to_owned(), partition: 0, offset: n },
+            rows,
+            100,
+            now,
+        );
         if n % 2 == 0 {
             let rows = Rows::of_flagged(&flagged(n, &post, &verdict), raw());
-            batcher.push(LogPosition { topic: "posts.flagged".to_owned(), partition: 0, offset: n }, rows, 100, now);
+            batcher.push(
+                LogPosition { topic: "posts.flagged".to_owned(), partition: 0, offset: n },
+                rows,
+                100,
+                now,
+            );
         }
     }
     let batch = batcher.take().unwrap();
@@ -132,8 +143,12 @@ fn dashboards_are_fit_for_provisioning() {
         assert!(board["uid"].as_str().is_some_and(|uid| uid.starts_with("streife-")), "{name}: no fixed uid");
         assert!(board.get("id").is_none() && board.get("__inputs").is_none(), "{name}: made by an export");
         assert!(board["schemaVersion"].as_u64().is_some_and(|version| version >= 39), "{name}");
-        let variables: Vec<&str> =
-            board["templating"]["list"].as_array().unwrap().iter().filter_map(|v| v["name"].as_str()).collect();
+        let variables: Vec<&str> = board["templating"]["list"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|v| v["name"].as_str())
+            .collect();
         assert_eq!(variables[..2], ["prometheus", "clickhouse"], "{name}: data sources are chosen first");
         for panel in board["panels"].as_array().unwrap() {
             assert!(!panel["title"].as_str().unwrap().is_empty(), "{name}");

@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use streife_domain::{PostId, Priority, Pseudonym};
 use streife_store::{
-    BatchLimits, Batcher, ErasureCount, Erasure, LogPosition, Retention, Rows, Store, StoreError,
+    BatchLimits, Batcher, Erasure, ErasureCount, LogPosition, Retention, Rows, Store, StoreError,
 };
 
 const POSTS: i64 = 6;
@@ -21,7 +21,12 @@ async fn write_posts(store: &Store, first_offset: i64) {
         let verdict = verdict(Priority::High);
         let position = |topic: &str| LogPosition { topic: topic.to_owned(), partition: 0, offset };
         batcher.push(position("posts.scored"), Rows::of_scored(&scored(offset, &post, &verdict)), 100, at);
-        batcher.push(position("posts.flagged"), Rows::of_flagged(&flagged(offset, &post, &verdict), raw()), 100, at);
+        batcher.push(
+            position("posts.flagged"),
+            Rows::of_flagged(&flagged(offset, &post, &verdict), raw()),
+            100,
+            at,
+        );
     }
     let batch = batcher.take().unwrap();
     store.write(&batch, &batch.token()).await.unwrap();
@@ -41,14 +46,19 @@ async fn what_was_erased_stays_erased_over_kill_merge_and_restore() {
     let client = client_at(&engine.url, "streife");
     // A backup from before the erasure.
     for table in ["flagged_posts", "flagged_identities", "recent_posts", "hits"] {
-        client.query_raw(&format!("CREATE TABLE backup_{table} AS {table} ENGINE = MergeTree ORDER BY post_id")).execute().await.unwrap();
-        client.query_raw(&format!("INSERT INTO backup_{table} SELECT * FROM {table}")).execute().await.unwrap();
+        client
+            .query_raw(&format!("CREATE TABLE backup_{table} AS {table} ENGINE = MergeTree ORDER BY post_id"))
+            .execute()
+            .await
+            .unwrap();
+        client
+            .query_raw(&format!("INSERT INTO backup_{table} SELECT * FROM {table}"))
+            .execute()
+            .await
+            .unwrap();
     }
     let gone = PostId::of("testnet", "post-2");
-    let proof = store
-        .erase(&Erasure::Posts(vec![gone]), "test", time("2026-03-02T10:00:00Z"))
-        .await
-        .unwrap();
+    let proof = store.erase(&Erasure::Posts(vec![gone]), "test", time("2026-03-02T10:00:00Z")).await.unwrap();
     assert_eq!(proof.posts, 1);
     assert!(proof.rows_before.iter().any(|(table, rows)| *table == "flagged_posts" && *rows == 1));
 
@@ -67,7 +77,11 @@ async fn what_was_erased_stays_erased_over_kill_merge_and_restore() {
 
     // The backup comes back, the erased post with it: the desk never shows it, and the housekeeping takes it away.
     for table in ["flagged_posts", "flagged_identities", "recent_posts", "hits"] {
-        client.query_raw(&format!("INSERT INTO {table} SELECT * FROM backup_{table}")).execute().await.unwrap();
+        client
+            .query_raw(&format!("INSERT INTO {table} SELECT * FROM backup_{table}"))
+            .execute()
+            .await
+            .unwrap();
     }
     assert_eq!(count(&client, "SELECT uniqExact(post_id) FROM flagged").await, POSTS as u64 - 1);
     let swept = store.sweep_erased().await.unwrap();
@@ -105,7 +119,9 @@ async fn deadlines_are_told_by_purpose() {
     let tomorrow = time("2100-01-01T00:00:00Z");
     assert_eq!(store.flagged_before("demonstration", tomorrow, 100).await.unwrap().len(), POSTS as usize);
     assert!(store.flagged_before("prosecution", tomorrow, 100).await.unwrap().is_empty());
-    assert!(store.flagged_before("demonstration", time("2026-01-01T00:00:00Z"), 100).await.unwrap().is_empty());
+    assert!(
+        store.flagged_before("demonstration", time("2026-01-01T00:00:00Z"), 100).await.unwrap().is_empty()
+    );
 }
 
 #[tokio::test]
@@ -175,11 +191,14 @@ async fn the_tables_of_a_cluster_and_the_users_rights_parse() {
         }
     }
     let users = std::fs::read_to_string(home.join("deploy/clickhouse/users/users.sql")).unwrap();
-    let bare: String = users.lines().filter(|line| !line.starts_with("--")).map(|line| format!("{line}\n")).collect();
+    let bare: String =
+        users.lines().filter(|line| !line.starts_with("--")).map(|line| format!("{line}\n")).collect();
     for statement in bare.split(";\n").map(str::trim).filter(|s| !s.is_empty()) {
         let hashed = ["migrate", "store", "desk", "retention", "grafana"]
             .iter()
-            .fold(statement.to_owned(), |text, name| text.replace(&format!("{{{{{name}}}}}"), &"ab".repeat(32)));
+            .fold(statement.to_owned(), |text, name| {
+                text.replace(&format!("{{{{{name}}}}}"), &"ab".repeat(32))
+            });
         parses(&client, &hashed).await;
     }
 }
