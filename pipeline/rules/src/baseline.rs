@@ -213,8 +213,12 @@ fn like_python(re: &str) -> String {
 }
 
 fn is_word_char(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_alphanumeric();
+    match c {
+        '\0'..='\u{7f}' => return c.is_ascii_alphanumeric(),
+        'À'..='ÿ' => return !matches!(c, '×' | '÷'),
+        // Variation selectors; emoji.
+        '\u{fe00}'..='\u{fe0f}' | '\u{1f300}'..='\u{1faff}' => return false,
+        _ => {}
     }
     matches!(c.general_category_group(), GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number)
 }
@@ -234,14 +238,45 @@ const fn mapped(c: char) -> char {
 /// Lower case of NFKC, into `out` (emptied first).
 pub fn normalise(text: &str, out: &mut String) {
     out.clear();
-    if text.is_ascii() {
-        out.push_str(text);
-        out.make_ascii_lowercase();
-    } else if is_nfkc_quick(text.chars()) == IsNormalized::Yes {
+    if normalise_plain(text, out) {
+        return;
+    }
+    out.clear();
+    if is_nfkc_quick(text.chars()) == IsNormalized::Yes {
         out.push_str(&text.to_lowercase());
     } else {
         out.push_str(&text.nfkc().collect::<String>().to_lowercase());
     }
+}
+
+/// The quick way for ASCII, the letters from U+00C0 to U+00FF, emoji and variation selectors: NFKC leaves them as they
+/// are, and each has one lower case. False where there is anything else; `out` has anything appended then.
+fn normalise_plain(text: &str, out: &mut String) -> bool {
+    let bytes = text.as_bytes();
+    let (mut at, mut kept) = (0, 0);
+    let keep = |out: &mut String, part: &str| {
+        let from = out.len();
+        out.push_str(part);
+        out[from..].make_ascii_lowercase();
+    };
+    while at < bytes.len() {
+        match bytes[at..] {
+            [0..0x80, ..] => at += 1,
+            [0xc3, second, ..] => {
+                if matches!(second, 0x80..=0x9e) && second != 0x97 {
+                    keep(out, &text[kept..at]);
+                    out.push(char::from(second + 0x40 + 0x20));
+                    kept = at + 2;
+                }
+                at += 2;
+            }
+            [0xf0, 0x9f, 0x8c..=0xab, _, ..] => at += 4,
+            [0xef, 0xb8, 0x8f, ..] => at += 3,
+            _ => return false,
+        }
+    }
+    keep(out, &text[kept..]);
+    true
 }
 
 impl Baseline {
@@ -342,6 +377,20 @@ mod tests {
             ("cafe\u{301}hund hund\u{34f}", &[1]),
         ] {
             assert_eq!(hits(rules, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_quick_way_normalises_like_the_thorough_one() {
+        for c in ('\0'..='\u{ffff}').chain('\u{1f000}'..='\u{1fbff}') {
+            let text = format!("aB{c}C");
+            let mut quick = String::new();
+            if normalise_plain(&text, &mut quick) {
+                assert_eq!(quick, text.nfkc().collect::<String>().to_lowercase(), "{c:?}");
+            }
+            let category = c.general_category_group();
+            let is_word = matches!(category, GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number);
+            assert_eq!(is_word_char(c), is_word, "{c:?}");
         }
     }
 

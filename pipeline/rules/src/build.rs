@@ -84,6 +84,8 @@ pub(crate) fn compile(files: &[SourceFile<'_>], today: &str) -> Compiled {
         parts.push(format!("list {} {} {terms:?} {:?}", list.name, list.version, list.hashes));
     }
     set.lists = lowering.lists;
+    set.rules.shrink_to_fit();
+    set.plans.shrink_to_fit();
     set.version = version_of(&parts);
     set.index = index(&set.rules, &set.plans, &set.lists);
     problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));

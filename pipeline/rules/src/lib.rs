@@ -13,6 +13,7 @@ mod build;
 mod compile;
 mod date;
 mod evaluate;
+mod exchange;
 mod format;
 mod history;
 mod lifecycle;
@@ -25,10 +26,12 @@ mod set;
 mod source;
 pub mod syntax;
 mod trial;
+mod window_snapshot;
 mod window_state;
 mod yaml;
 
 pub use backtest::{Backtest, BacktestReport, SAMPLE_SIZE};
+pub use exchange::{Exchanged, LeftOut, export_keywords, export_sigma, import_keywords, import_sigma};
 pub use format::format;
 pub use history::{HistoryColumns, history_prefilter};
 pub use lifecycle::{
@@ -39,6 +42,7 @@ pub use problem::{Finding, Problem, Severity, Tongue, Wording};
 pub use rule::{Cost, Expect, ListInfo, Rule, State, Trial, TrialPost};
 pub use set::{Compiled, ENGINE_VERSION, Evaluation, Explanation, RuleSet, Scratch, SourceFile};
 pub use trial::{TestResult, run_tests};
+pub use window_snapshot::{MAX_SNAPSHOT_BYTES, SnapshotError, WindowSnapshot};
 pub use window_state::{WindowKeys, WindowState};
 
 /// The examples of the README are tests.

@@ -196,10 +196,8 @@ impl RuleLowering<'_, '_, '_> {
             LazyRegex::new(text, raw).map_err(|error| error.to_string())
         };
         let problem = match built {
-            Ok(regex) if regex.clone().is_match("") => {
-                "it matches the empty text, so it matches everywhere".to_owned()
-            }
-            Ok(regex) => return Some(What::Regex(Box::new(regex))),
+            Ok((_, true)) => "it matches the empty text, so it matches everywhere".to_owned(),
+            Ok((regex, false)) => return Some(What::Regex(Box::new(regex))),
             Err(error) => error.lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_owned(),
         };
         self.findings.push(Finding::error(

@@ -68,10 +68,10 @@ pub(crate) struct LazyRegex {
 }
 
 impl LazyRegex {
-    /// Checks the expression; nothing compiled is kept.
-    pub(crate) fn new(text: &str, heeds_case: bool) -> Result<Self, regex::Error> {
-        Self::compile(text, heeds_case)?;
-        Ok(Self { text: text.into(), heeds_case, compiled: OnceLock::new() })
+    /// Checks the expression; nothing compiled is kept. Does it match the empty text?
+    pub(crate) fn new(text: &str, heeds_case: bool) -> Result<(Self, bool), regex::Error> {
+        let matches_nothing = Self::compile(text, heeds_case)?.is_match("");
+        Ok((Self { text: text.into(), heeds_case, compiled: OnceLock::new() }, matches_nothing))
     }
 
     fn compile(text: &str, heeds_case: bool) -> Result<Regex, regex::Error> {

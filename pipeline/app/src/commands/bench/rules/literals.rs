@@ -1,10 +1,10 @@
-//! Whole words among many terms, beside Hyperscan and the Aho-Corasick crates: all get the same normalised texts, and
+//! Whole words among many terms (`raw:word` rules), beside Hyperscan and the Aho-Corasick crates: all get the same normalised texts, and
 //! all must name the terms of each text.
 
 use std::process::Command;
 
-use streife_rules::baseline::{self, Baseline, BaselineScratch};
 use streife_rules::mix::{Breadth, Mix};
+use streife_rules::{PostView, Scratch, baseline};
 
 use super::super::Figure;
 use super::peers::{self, OwnRun, mixed};
@@ -31,12 +31,15 @@ pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
                 normal.clone()
             })
             .collect();
-        let rules: Vec<String> = terms
-            .iter()
-            .enumerate()
-            .map(|(id, term)| format!(r#"{{"id": {id}, "kind": "keyword", "terms": ["{term}"]}}"#))
-            .collect();
-        let own = own(&baseline::compile(&rules.join("\n"))?, &texts);
+        let rules = terms.iter().enumerate().map(|(id, term)| {
+            format!("---\nid: w-{id:06}\npurpose: demonstration\nlegal_basis: none\nreview_by: 2027-01-31\nwhen: 'raw:{term}'\ntests: [{{text: x, expect: miss}}]\n")
+        });
+        let set = super::compile(&rules.collect::<String>())?;
+        let (mut scratch, mut matched) = (Scratch::default(), Vec::new());
+        let own = own(&texts, |text, found| {
+            set.matching(&PostView { text, ..PostView::default() }, &mut scratch, &mut matched);
+            matched.iter().for_each(|rule| found(*rule as usize));
+        });
         let name = format!("{} whole words", terms.len());
         let Some(folder) = &folder else {
             figures.push(Figure::new(name, own.posts_per_cpu_second(), "posts/CPU-s"));
@@ -58,18 +61,17 @@ pub(super) fn run() -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Our engine over normalised texts.
-pub(super) fn own(rules: &Baseline, texts: &[String]) -> OwnRun {
-    let mut scratch = BaselineScratch::default();
+/// Our engine over texts; `matches` calls back with each rule that a text matches.
+pub(super) fn own(texts: &[String], mut matches: impl FnMut(&str, &mut dyn FnMut(usize))) -> OwnRun {
     let mut best = OwnRun { posts: texts.len(), hits: 0, digest: 0, cpu_s: f64::MAX };
     for _ in 0..ROUNDS {
         let ((hits, digest), cost) = measure(|| {
             let (mut hits, mut digest) = (0, 0);
             for (at, text) in texts.iter().enumerate() {
-                for rule in rules.matches_normal(text, &mut scratch) {
+                matches(text, &mut |rule| {
                     hits += 1;
-                    digest ^= mixed(at, *rule as usize);
-                }
+                    digest ^= mixed(at, rule);
+                });
             }
             (hits, digest)
         });

@@ -35,7 +35,11 @@ fn beside_lucene() -> anyhow::Result<Vec<Figure>> {
         words.collect::<Vec<_>>().join(" ")
     };
     let texts: Vec<String> = (0..POSTS).map(|_| words(&mix.post())).collect();
-    let own = literals::own(&baseline::compile(&rules.join("\n"))?, &texts);
+    let compiled = baseline::compile(&rules.join("\n"))?;
+    let mut scratch = baseline::BaselineScratch::default();
+    let own = literals::own(&texts, |text, found| {
+        compiled.matches_normal(text, &mut scratch).iter().for_each(|rule| found(*rule as usize));
+    });
     let name = format!("{RULES} rules of four kinds");
     let Some(folder) = peers::folder().filter(|folder| folder.join("lucene/classes").is_dir()) else {
         return Ok(vec![Figure::new(name, own.posts_per_cpu_second(), "posts/CPU-s")]);
