@@ -17,11 +17,11 @@ wait_secs=${STREIFE_KAFKA_WAIT_SECS:-120}
 fail() { echo "kafka.sh: $*" >&2; exit 1; }
 
 fetch() {
-    [ -e "$libs/complete" ] && return 0
+    [ -e "$libs/complete-with-tools" ] && return 0
     command -v mvn >/dev/null || fail "mvn is missing (Debian: apt-get install maven)"
     mkdir -p "$libs"
     mvn -q -B -f "$here/kafka/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs" -DincludeScope=runtime
-    touch "$libs/complete"
+    touch "$libs/complete-with-tools"
 }
 
 running() { [ -f "$1/pid" ] && kill -0 "$(cat "$1/pid")" 2>/dev/null; }
