@@ -374,22 +374,25 @@ impl Evidence {
                 }
             }
         }
-        let results = futures::stream::iter(due)
-            .map(|case| async move {
-                let outcome = match case.state {
-                    CaseState::Approved => self.package(&case.id).await.map(|_| true),
-                    _ => self
-                        .advance(&case.id, &Actor::system())
-                        .await
-                        .map(|secured| matches!(secured, Secured::Sealed(_))),
-                };
-                self.remember(&case.id, &outcome);
-                outcome.unwrap_or(false)
-            })
-            .buffer_unordered(PARALLEL_CASES)
-            .collect::<Vec<bool>>()
-            .await;
-        Ok(results.into_iter().filter(|done| *done).count())
+        let mut steps = futures::stream::iter(due.into_iter().map(|case| self.bring_forward(case)))
+            .buffer_unordered(PARALLEL_CASES);
+        let mut done = 0;
+        while let Some(forward) = steps.next().await {
+            done += usize::from(forward);
+        }
+        Ok(done)
+    }
+
+    async fn bring_forward(&self, case: Case) -> bool {
+        let outcome = match case.state {
+            CaseState::Approved => self.package(&case.id).await.map(|_| true),
+            _ => {
+                let advanced = self.advance(&case.id, &Actor::system()).await;
+                advanced.map(|secured| matches!(secured, Secured::Sealed(_)))
+            }
+        };
+        self.remember(&case.id, &outcome);
+        outcome.unwrap_or(false)
     }
 
     fn may_try(&self, case: &str, now: Timestamp) -> bool {

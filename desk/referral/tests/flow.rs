@@ -73,6 +73,14 @@ async fn a_service_out_of_reach_leaves_the_case_visibly_pending_and_is_asked_aga
     assert_eq!(world.case(&case).await.state, CaseState::Sealed);
 }
 
+/// The desk runs the round on a task of its own.
+#[expect(dead_code, reason = "it is enough that it compiles")]
+fn the_round_can_be_spawned(world: &'static World) {
+    fn is_send<T: Send>(_: T) {}
+    is_send(world.evidence.work());
+    is_send(world.evidence.renew_due());
+}
+
 #[tokio::test]
 async fn a_suspected_post_is_secured_without_a_click_once_the_decision_stands() {
     let world = World::new().await;

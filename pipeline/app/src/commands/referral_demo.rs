@@ -12,7 +12,7 @@ use streife_cases::offence::{Catalogue, Offence};
 use streife_cases::role::Role;
 use streife_cases::store::{CaseStore, ClaimOutcome, NewItem, StoreError};
 use streife_cases::workflow::{Actor, Move};
-use streife_domain::{Reach, Timestamp};
+use streife_domain::Timestamp;
 use streife_referral::{Evidence, Secured};
 use streife_store::Store;
 use streife_store::queries::{FlaggedItem, QueueFilter, QueueOrder};
@@ -143,7 +143,7 @@ fn form(item: &FlaggedItem, offence: &Offence, now: Timestamp) -> LegalForm {
         }),
         reach: offence.reach.then(|| ReachSnapshot {
             taken_at: now,
-            reach: item.reach.unwrap_or(Reach::default()),
+            reach: item.reach.unwrap_or_default(),
             audience: "öffentlich, Größe des Publikums nicht bekannt".to_owned(),
         }),
         danger: false,

@@ -10,7 +10,7 @@ use streife_cases::role::Role;
 use streife_cases::store::{CaseStore, NewItem};
 use streife_cases::workflow::{Actor, Case, CaseState, Move};
 use streife_domain::{
-    CampaignKey, Clock, Heads, Identity, Language, ModelVersions, PostId, PostKind, Priority, PseudonymousPost, Script,
+    CampaignKey, Heads, Identity, Language, ModelVersions, PostId, PostKind, Priority, PseudonymousPost, Script,
     Verdict,
 };
 use streife_evidence::merkle::sha256_hex;

@@ -8,6 +8,7 @@ mod encoder;
 pub(crate) mod evidence;
 mod figure;
 mod null_sink;
+mod parse;
 mod pipeline;
 mod python;
 mod rules;
@@ -40,6 +41,11 @@ const BENCHES: &[Bench] = &[
         name: "pipeline",
         about: "the whole path without the encoder, beside its stages and the Python baseline",
         run: pipeline::run,
+    },
+    Bench {
+        name: "parse",
+        about: "connectors: Jetstream events, feeds, forum pages, articles; HTML to text beside scraper",
+        run: parse::run,
     },
     Bench {
         name: "rules",
