@@ -26,11 +26,15 @@ writes() { # user topic...
 writes streife-collect posts.raw sources.cursors
 reads streife-collect streife-inquirer sources.cursors posts.raw
 reads streife-score streife-score posts.raw
-reads streife-score streife-inquirer posts.raw rules.sets
-writes streife-score posts.scored posts.flagged posts.dead
+reads streife-score streife-windows posts.windowed
+reads streife-score streife-inquirer posts.raw posts.windowed rules.sets rules.windows
+writes streife-score posts.scored posts.flagged posts.dead posts.windowed rules.windows
 reads streife-store streife-store posts.scored posts.flagged posts.dead
 reads streife-store streife-inquirer posts.scored posts.flagged posts.dead
+# The desk touches one topic: the rules that were switched live.
+writes streife-desk rules.sets
+reads streife-desk streife-inquirer rules.sets
 # Creates the topics once, before the roles start; replays dead letters by hand.
 acl --allow-principal User:streife-admin --operation Create --operation Describe --operation DescribeConfigs --cluster
-reads streife-admin streife-inquirer posts.raw posts.scored posts.flagged posts.dead sources.cursors rules.sets
+reads streife-admin streife-inquirer posts.raw posts.scored posts.flagged posts.dead posts.windowed sources.cursors rules.sets rules.windows
 writes streife-admin posts.raw rules.sets

@@ -18,7 +18,7 @@ make() { # name, bytes
 
 for name in clickhouse_admin_password clickhouse_migrate_password clickhouse_store_password clickhouse_desk_password \
     clickhouse_retention_password clickhouse_grafana_password postgres_password grafana_admin_password \
-    kafka_collect_password kafka_score_password kafka_store_password keycloak_admin_password; do
+    kafka_collect_password kafka_score_password kafka_store_password kafka_desk_password keycloak_admin_password; do
     make "$name" 24
 done
 make pseudonym_key 32
