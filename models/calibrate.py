@@ -25,7 +25,7 @@ FOLDS, SEED, BOOTSTRAP = 5, 20, 500
 MIN_POSITIVES, MIN_AUC, MIN_LIFT = 25, 0.75, 0.15
 # What a label promises on dev rows: so many of those over the threshold are right. Of all thresholds that keep it, the best F1.
 # Rare heads promise less: they order a queue. A head that cannot keep its promise with at least MIN_RECALL is not usable.
-PRECISION, MIN_RECALL = {"offensive": 0.7, "group_hate": 0.7}, 0.1
+PRECISION, MIN_RECALL = {"offensive": 0.65, "group_hate": 0.65}, 0.1
 RARE_PRECISION = 0.5
 # Sets made of hits only would teach that most posts are offensive: above this share of positives their weight is lowered.
 MAX_PREVALENCE = 0.5
