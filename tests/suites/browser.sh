@@ -21,7 +21,14 @@ if [ -z "$STREIFE_CHROMIUM" ]; then
     STREIFE_CHROMIUM=$(command -v chromium)
 fi
 export STREIFE_CHROMIUM STREIFE_BROWSER_OUT=$work/out
-(cd tests/browser && [ node_modules/.package-lock.json -nt package-lock.json ] || PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm --prefix tests/browser ci --silent --no-audit --no-fund)
+(
+    cd tests/browser
+    # Installed once for each state of the lock file.
+    cmp -s package-lock.json node_modules/.installed-lock || {
+        PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund
+        cp package-lock.json node_modules/.installed-lock
+    }
+)
 
 if [ -z "${STREIFE_BROWSER_URL:-}" ]; then
     cargo build --locked --quiet --bin streife
@@ -44,4 +51,5 @@ if [ -z "${STREIFE_BROWSER_URL:-}" ]; then
     # The replay is stored within seconds; the queue is counted once it no longer grows.
     sleep "${STREIFE_BROWSER_SETTLE_SECS:-5}"
 fi
-npx --prefix tests/browser --no-install playwright test --config tests/browser/playwright.config.mjs "$@"
+cd tests/browser
+node_modules/.bin/playwright test "$@"
