@@ -261,6 +261,15 @@ mod tests {
     }
 
     #[test]
+    fn ten_megabytes_of_one_element_are_cut() {
+        let long = format!(
+            "<rss version='2.0'><channel><item><guid>urn:1</guid><title>{}</title></item></channel></rss>",
+            "x".repeat(10 << 20)
+        );
+        assert_eq!(parsed(long.as_bytes()).events[0].event.text.len(), MAX_TEXT_BYTES);
+    }
+
+    #[test]
     fn what_is_no_feed_is_refused_with_its_bytes() {
         for text in [&b"<html><body>404</body></html>"[..], b"", b"{}", b"\x00\xff\xfe"] {
             let p = parsed(text);

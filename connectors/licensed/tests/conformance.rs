@@ -1,5 +1,6 @@
 //! The shared conformance test for the platforms behind the legal gate, each against a contract server that speaks its
 //! documented interface.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use streife_sdk::Kind;
 use streife_sdk::conformance::{Ask, Contract, Reply};

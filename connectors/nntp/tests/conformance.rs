@@ -57,6 +57,15 @@ async fn conforms() {
     conformance::check(&streife_nntp::KINDS[0], || connector(address, "de.test"), &wanted).await;
 }
 
+/// A cursor from the future: the server was set up anew and counts from 1 again.
+#[tokio::test]
+async fn a_renumbered_group_is_read_from_its_beginning() {
+    let address = serve().await;
+    let cursor = streife_sdk::Cursor(serde_json::json!({ "next": 90_000 }));
+    let fetched = connector(address, "de.test").fetch(Some(&cursor)).await.unwrap();
+    assert_eq!(fetched.parsed.events[0].event.native_id, "1@x");
+}
+
 #[tokio::test]
 async fn a_missing_group_is_gone() {
     let error = connector(serve().await, "de.none").fetch(None).await.unwrap_err();

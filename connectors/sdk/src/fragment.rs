@@ -301,13 +301,8 @@ fn character(value: u32) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::html::content_of;
+    use crate::html::content_by_tree;
     use proptest::prelude::*;
-    use scraper::Html;
-
-    fn by_tree(html: &str) -> Content {
-        content_of(Html::parse_fragment(html).root_element())
-    }
 
     #[test]
     fn as_the_tree_reads_it() {
@@ -326,7 +321,7 @@ mod tests {
             "<p title=\"unclosed>text",
             "text <b",
         ] {
-            assert_eq!(read(html), by_tree(html), "{html}");
+            assert_eq!(read(html), content_by_tree(html), "{html}");
         }
     }
 
@@ -357,7 +352,7 @@ mod tests {
     proptest! {
         #[test]
         fn whole_fragments_as_the_tree_reads_them(html in html()) {
-            prop_assert_eq!(read(&html), by_tree(&html));
+            prop_assert_eq!(read(&html), content_by_tree(&html));
         }
 
         #[test]

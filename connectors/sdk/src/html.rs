@@ -4,7 +4,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use ego_tree::NodeId;
 use ego_tree::iter::Edge;
 use encoding_rs::{Encoding, UTF_8};
-use scraper::{ElementRef, Node, Selector};
+use scraper::{ElementRef, Html, Node, Selector};
 
 use crate::{Observation, fragment};
 
@@ -139,6 +139,11 @@ pub struct Content {
 /// Reads a fragment in one pass, whatever its depth.
 pub fn content(html: &str) -> Content {
     fragment::read(html)
+}
+
+/// As [`content`], by a tree: what the one pass is measured and tested against.
+pub fn content_by_tree(html: &str) -> Content {
+    content_of(Html::parse_fragment(html).root_element())
 }
 
 /// Reads an element of a parsed page.
@@ -276,7 +281,6 @@ pub fn tidy(raw: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scraper::Html;
 
     #[test]
     fn paragraphs_breaks_links_and_entities() {

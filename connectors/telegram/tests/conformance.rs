@@ -1,4 +1,5 @@
 //! The shared conformance test against a contract server that shows channel previews, oldest first, 20 a page.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use streife_domain::EventKind;
 use streife_sdk::conformance::{Ask, Contract, Reply, deps, serve};
