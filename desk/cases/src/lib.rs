@@ -4,6 +4,7 @@
 //! * [`role`]: who may do what, and which roles nobody may hold together.
 //! * [`offence`], [`legal`]: the offence catalogue as data, and the form a case officer fills in.
 //! * [`rulebook`]: rules, lists and suppressions written at the desk, and who may switch them live.
+//! * [`quality`]: agreement of blind second looks, drift of a rule.
 //! * [`ledger`], [`merkle`], [`canonical`]: audit and custody, hash-chained, with signed checkpoints.
 //! * [`store`]: SQLite or PostgreSQL; events are the truth, rows follow in the same transaction.
 //!
@@ -16,6 +17,7 @@ pub mod legal;
 pub mod merkle;
 pub mod offence;
 pub mod password;
+pub mod quality;
 pub mod role;
 pub mod rulebook;
 pub mod store;

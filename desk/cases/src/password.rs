@@ -65,13 +65,50 @@ pub fn random() -> String {
     (0..20).map(|_| LETTERS[rand::Rng::random_range(&mut rng, 0..LETTERS.len())] as char).collect()
 }
 
-/// Is `code` the one-time code of `secret` (hexadecimal) at `now`, one step before or after?
-pub fn totp_matches(secret_hex: &str, code: &str, now: Timestamp) -> bool {
-    let Ok(secret) = hex::decode(secret_hex) else { return false };
+/// Bytes of a one-time code secret (RFC 4226 recommends 20).
+const TOTP_SECRET_BYTES: usize = 20;
+
+/// A new secret for one-time codes, hexadecimal.
+pub fn new_totp_secret() -> String {
+    let mut raw = [0u8; TOTP_SECRET_BYTES];
+    rand::rng().fill_bytes(&mut raw);
+    hex::encode(raw)
+}
+
+/// Is this a secret as [`new_totp_secret`] makes them?
+pub fn usable_totp_secret(secret_hex: &str) -> bool {
+    hex::decode(secret_hex).is_ok_and(|secret| secret.len() == TOTP_SECRET_BYTES)
+}
+
+/// A hexadecimal secret in the base 32 of RFC 4648, which authenticator apps read.
+pub fn base32(secret_hex: &str) -> String {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: Vec<u8> = hex::decode(secret_hex)
+        .unwrap_or_default()
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |bit| (byte >> bit) & 1))
+        .collect();
+    bits.chunks(5)
+        .map(|five| {
+            let value = five.iter().fold(0u8, |n, bit| (n << 1) | bit) << (5 - five.len());
+            LETTERS[usize::from(value)] as char
+        })
+        .collect()
+}
+
+/// Which step of time a valid `code` of `secret` (hexadecimal) belongs to, one step before or after `now` allowed.
+/// A code that is accepted once must not be accepted again: compare the step.
+pub fn totp_step(secret_hex: &str, code: &str, now: Timestamp) -> Option<i64> {
+    let secret = hex::decode(secret_hex).ok()?;
     let step = now.as_secs().div_euclid(TOTP_STEP_SECS);
     [step - 1, step, step + 1]
         .into_iter()
-        .any(|step| totp(&secret, step).as_bytes().ct_eq(code.trim().as_bytes()).into())
+        .find(|step| totp(&secret, *step).as_bytes().ct_eq(code.trim().as_bytes()).into())
+}
+
+/// Is `code` the one-time code of `secret` (hexadecimal) at `now`, one step before or after?
+pub fn totp_matches(secret_hex: &str, code: &str, now: Timestamp) -> bool {
+    totp_step(secret_hex, code, now).is_some()
 }
 
 fn totp(secret: &[u8], step: i64) -> String {
@@ -96,6 +133,15 @@ mod tests {
         assert!(!verify("correct horse batterz", Some(&stored)));
         assert!(!verify("correct horse battery", None));
         assert_eq!(hash("short"), Err(PasswordError::Length));
+    }
+
+    #[test]
+    fn base32_is_that_of_the_standard() {
+        // RFC 4648, section 10, without padding.
+        for (text, coded) in [("f", "MY"), ("fo", "MZXQ"), ("foobar", "MZXW6YTBOI")] {
+            assert_eq!(base32(&hex::encode(text)), coded);
+        }
+        assert!(usable_totp_secret(&new_totp_secret()) && !usable_totp_secret("ab"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The database: single winners, tamper-evident ledgers, migrations both ways. On SQLite always, on PostgreSQL
-//! when DATABASE_URL names one.
+//! The database: single winners, tamper-evident ledgers, migrations both ways, backup. On SQLite always, on PostgreSQL
+//! when STREIFE_TEST_POSTGRES holds the address of a server (tests/suites/postgres.sh starts one).
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how a test fails; a skip is said")]
 
 use std::collections::HashMap;
@@ -18,6 +18,24 @@ async fn on_each_engine(test: impl AsyncFn(&CaseStore)) {
     let store = CaseStore::sqlite(folder.path()).await.unwrap();
     store.migrate().await.unwrap();
     test(&store).await;
+    let Ok(server) = std::env::var("STREIFE_TEST_POSTGRES") else {
+        println!("skipped: PostgreSQL is not there (STREIFE_TEST_POSTGRES)");
+        return;
+    };
+    test(&new_postgres(&server).await).await;
+}
+
+/// A database of its own on the server.
+async fn new_postgres(server: &str) -> CaseStore {
+    let name = format!("streife_test_{}", uuid::Uuid::new_v4().simple());
+    sqlx::any::install_default_drivers();
+    let pool = sqlx::AnyPool::connect(server).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+    pool.close().await;
+    let (before, _) = server.rsplit_once('/').unwrap();
+    let store = CaseStore::connect(&format!("{before}/{name}")).await.unwrap();
+    store.migrate().await.unwrap();
+    store
 }
 
 fn item(n: usize) -> NewItem {
@@ -170,4 +188,84 @@ async fn incompatible_roles_are_refused_and_sessions_end() {
         assert!(store.session("token", NOW).await.unwrap().is_none());
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_decision_over_many_keeps_what_others_hold_and_can_be_taken_back() {
+    on_each_engine(async |store| {
+        let (anna, bert) = (Actor::new("anna", Role::Reviewer), Actor::new("bert", Role::Reviewer));
+        store.claim(&item(0), &bert, NOW).await.unwrap();
+        let items: Vec<NewItem> = (0..45).map(item).collect();
+        let dismiss = Move::Dismiss { reason: DismissReason::Quotation };
+        let done = store.decide_bulk(&items, &anna, "b1", &dismiss, NOW).await.unwrap();
+        assert_eq!((done.done, done.skipped), (44, 1));
+        let again = store.decide_bulk(&items, &anna, "b2", &dismiss, NOW).await.unwrap();
+        assert_eq!((again.done, again.skipped), (0, 45));
+        assert_eq!(store.settled().await.unwrap(), 44);
+        assert_eq!(store.decided_since(NOW, "anna").await.unwrap(), 44);
+        let danger = Move::Danger { note: "etwas Schlimmes".to_owned() };
+        assert!(store.decide_bulk(&[item(99)], &anna, "b3", &danger, NOW).await.is_err());
+        assert_eq!(store.undo_bulk("b1", &bert, NOW).await.unwrap().done, 0);
+        let late = NOW.plus_secs(streife_cases::workflow::BULK_UNDO_SECS);
+        assert_eq!(store.undo_bulk("b1", &anna, late).await.unwrap().done, 44);
+        assert_eq!((store.settled().await.unwrap(), store.decided_since(NOW, "").await.unwrap()), (0, 0));
+        let ids: Vec<String> = items.iter().map(|item| item.post_id.clone()).collect();
+        assert_eq!(store.touched_of(&ids).await.unwrap().len(), 1, "only what bert holds");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_is_used_up_and_later_ones_still_work() {
+    on_each_engine(async |store| {
+        store
+            .put_user(&NewUser { id: "rita", name: "R", roles: &[Role::Reviewer], password: "x", at: NOW })
+            .await
+            .unwrap();
+        for (step, fits) in [(10, true), (10, false), (9, false), (11, true)] {
+            assert_eq!(store.use_totp_step("rita", step).await.unwrap(), fits, "{step}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backup_brings_everything_back_but_sessions_and_a_damaged_one_nothing() {
+    on_each_engine(async |store| {
+        let key = SigningKey::from_bytes(&[3; 32]);
+        decide_and_verify(store).await;
+        store
+            .put_user(&NewUser { id: "rita", name: "R", roles: &[Role::Reviewer], password: "x", at: NOW })
+            .await
+            .unwrap();
+        store.open_session("rita", "token", "csrf", NOW).await.unwrap();
+        let mut dump = Vec::new();
+        let counts = store.dump(&mut dump).await.unwrap();
+        assert!(counts["cases"] > 0 && counts["ledger_entries"] > 0);
+
+        let folder = tempfile::tempdir().unwrap();
+        let fresh = CaseStore::sqlite(folder.path()).await.unwrap();
+        let cut = &dump[..dump.len() - 20];
+        assert!(fresh.restore(&mut &cut[..]).await.is_err());
+        assert!(fresh.users().await.unwrap().is_empty(), "all or nothing");
+        assert!(
+            fresh.restore(&mut &b"{\"line\":\"row\",\"table\":\"users\",\"row\":{}}\n"[..]).await.is_err()
+        );
+        assert_eq!(fresh.restore(&mut &dump[..]).await.unwrap(), counts);
+        let mut second = Vec::new();
+        fresh.dump(&mut second).await.unwrap();
+        assert_eq!(sorted(&second), sorted(&dump));
+        assert!(fresh.session("token", NOW).await.unwrap().is_none());
+        for (ledger, _) in fresh.ledgers().await.unwrap() {
+            assert_eq!(fresh.verify_ledger(&ledger, &key.verifying_key()).await.unwrap(), vec![]);
+        }
+        assert!(fresh.restore(&mut &dump[..]).await.is_err(), "never over a database in use");
+    })
+    .await;
+}
+
+fn sorted(dump: &[u8]) -> Vec<String> {
+    let mut lines: Vec<String> = std::str::from_utf8(dump).unwrap().lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
 }

@@ -39,12 +39,12 @@ if (document.querySelector("[data-live]")) {
   addEventListener("pagehide", () => live.close());
 }
 
-// --- Keys: visible on their buttons, off while typing, off by setting (WCAG 2.1.4).
+// --- Keys: visible on their buttons, off while typing, off or remapped by setting (WCAG 2.1.4).
 
 let mode = null;
 
 function typing(target) {
-  return target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  return target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog");
 }
 
 function setMode(details) {
@@ -56,7 +56,28 @@ function setMode(details) {
   (field || details.querySelector("button")).focus();
 }
 
+// Up and down the rows of a list.
+function walk(step) {
+  const rows = [...document.querySelectorAll(".queue .lead")];
+  if (rows.length === 0) return;
+  const at = rows.indexOf(document.activeElement);
+  rows[Math.min(Math.max(at + step, 0), rows.length - 1)].focus();
+}
+
+const [downKey, upKey, searchKey, helpKey] = (document.body.dataset.moves ?? "j k / ?").split(" ");
+const moves = new Map([
+  [downKey, () => walk(1)],
+  [upKey, () => walk(-1)],
+  [searchKey, () => document.querySelector("[type=search], form.filters select")?.focus()],
+  [helpKey, () => openPalette()],
+]);
+
 document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    openPalette();
+    return;
+  }
   if (event.key === "Escape" && mode) { setMode(null); return; }
   if (document.body.dataset.keys !== "on" || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.repeat || typing(event.target)) return;
@@ -66,19 +87,80 @@ document.addEventListener("keydown", (event) => {
   }
   const details = document.querySelector(`details[data-mode="${CSS.escape(event.key)}"]`);
   if (details) { event.preventDefault(); setMode(details); return; }
-  if (event.key === "v") {
-    const veil = document.getElementById("reveal");
-    if (veil) { event.preventDefault(); veil.checked = !veil.checked; }
-    return;
-  }
   const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (target) { event.preventDefault(); target.click(); }
+  if (target) { event.preventDefault(); target.click(); return; }
+  const move = moves.get(event.key);
+  if (move) { event.preventDefault(); move(); }
 });
+
+// --- The palette (Ctrl+K): every page and every command of this page by name.
+
+const palette = document.getElementById("palette");
+
+function commands() {
+  const named = (element) => (element.getAttribute("aria-label") || element.textContent).replace(/\s+/g, " ").trim();
+  const links = [...document.querySelectorAll(".rail nav a, .me a")].map((link) => ({ name: named(link), key: "", run: () => link.click() }));
+  const buttons = [...document.querySelectorAll("[data-key]")].filter((b) => b.offsetParent).map((button) => ({
+    name: [...button.childNodes].filter((n) => n.nodeName !== "KBD").map((n) => n.textContent).join(" ").replace(/\s+/g, " ").trim(),
+    key: button.dataset.key,
+    run: () => button.click(),
+  }));
+  const modes = [...document.querySelectorAll("details[data-mode]")].map((details) => ({
+    name: [...details.querySelector("summary").childNodes].filter((n) => n.nodeName !== "KBD").map((n) => n.textContent).join(" ").trim(),
+    key: details.dataset.mode,
+    run: () => setMode(details),
+  }));
+  return [...buttons, ...modes, ...links];
+}
+
+function openPalette() {
+  if (!palette || palette.open) return;
+  const all = commands();
+  const field = palette.querySelector("input");
+  const list = palette.querySelector("ul");
+  let shown = [];
+  let at = 0;
+  const show = () => {
+    const words = field.value.toLowerCase().split(" ").filter(Boolean);
+    shown = all.filter((command) => words.every((word) => command.name.toLowerCase().includes(word)));
+    at = Math.min(at, Math.max(shown.length - 1, 0));
+    list.replaceChildren(...shown.map((command, n) => {
+      const row = document.createElement("li");
+      row.id = `palette-${n}`;
+      row.role = "option";
+      row.ariaSelected = String(n === at);
+      row.append(command.name);
+      if (command.key) {
+        const key = document.createElement("kbd");
+        key.textContent = command.key;
+        row.append(" ", key);
+      }
+      row.addEventListener("click", () => { palette.close(); command.run(); });
+      return row;
+    }));
+    field.setAttribute("aria-activedescendant", shown.length ? `palette-${at}` : "");
+  };
+  field.value = "";
+  field.oninput = () => { at = 0; show(); };
+  field.onkeydown = (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      at = Math.min(Math.max(at + (event.key === "ArrowDown" ? 1 : -1), 0), Math.max(shown.length - 1, 0));
+      show();
+    } else if (event.key === "Enter" && shown[at]) {
+      event.preventDefault();
+      palette.close();
+      shown[at].run();
+    }
+  };
+  show();
+  palette.showModal();
+}
 
 // --- A decision can be taken back for ten seconds; then the button goes.
 
 for (const notice of document.querySelectorAll("[data-undo]")) {
-  const button = notice.querySelector("[data-key=u]");
+  const button = notice.querySelector("[data-undo-button]");
   let left = Number(notice.dataset.undo);
   const tick = setInterval(() => {
     left -= 1;
@@ -126,4 +208,18 @@ for (const field of document.querySelectorAll("[data-check]")) {
 
 for (const form of document.querySelectorAll("form.filters")) {
   form.addEventListener("change", () => form.requestSubmit());
+}
+
+// --- What costs more than its page is fetched after it and put in its place; the link is for pages without script.
+
+for (const link of document.querySelectorAll("a[data-fill]")) {
+  fetch(link.href).then(async (answer) => {
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const id of link.dataset.fill.split(" ")) {
+      const [there, here] = [fresh.getElementById(id), document.getElementById(id)];
+      if (there && here) here.replaceChildren(...there.childNodes);
+    }
+    link.remove();
+  });
 }

@@ -9,16 +9,21 @@ use sha2::{Digest, Sha256};
 use streife_cases::store::CaseStore;
 use streife_cases::workflow::{Case, Seal};
 use streife_domain::{Clock, Identity, SystemClock, Timestamp};
+use streife_web::lab::{Installed, RuleCheck, RuleReport, RuleText};
 use streife_web::reader::FlaggedItem;
 use streife_web::sample::SampleReader;
-use streife_web::{
-    DeskParts, DeskState, EvidenceSealer, RuleCheck, RuleProblem, create_demo_accounts, router,
-};
+use streife_web::{DeskParts, DeskState, EvidenceSealer, create_demo_accounts, router};
 
 struct NoCheck;
 
 impl RuleCheck for NoCheck {
-    fn check(&self, _source: &str, _today: &str, _german: bool) -> Vec<RuleProblem> {
+    fn check(&self, _: &RuleText, _german: bool) -> RuleReport {
+        RuleReport::default()
+    }
+    fn not_live(&self, _: &RuleText, _approver: &str, _has_backtest: bool) -> Option<&'static str> {
+        None
+    }
+    fn installed(&self) -> Vec<Installed> {
         Vec::new()
     }
 }
@@ -35,15 +40,15 @@ impl EvidenceSealer for DigestSealer {
         _: &Identity,
         by: &str,
         at: Timestamp,
-    ) -> Result<Seal, String> {
+    ) -> Result<Option<Seal>, String> {
         let manifest_sha256 = hex::encode(Sha256::digest(&item.post.text));
-        Ok(Seal {
+        Ok(Some(Seal {
             manifest_sha256,
             package: format!("{}.zip", case.id),
             at,
             by: by.to_owned(),
             time_stamps: Vec::new(),
-        })
+        }))
     }
 }
 
@@ -64,6 +69,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         reader: reader.clone(),
         figures: reader,
         rules: Arc::new(NoCheck),
+        history: Arc::new(SampleReader::new(now)),
         sealer: Some(Arc::new(DigestSealer)),
         clock: Arc::new(SystemClock),
         signing_key: Sha256::digest(now.to_string()).into(),

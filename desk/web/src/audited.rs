@@ -8,21 +8,31 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use streife_cases::workflow::Case;
-use streife_domain::{Identity, PostId};
+use streife_domain::{Identity, PostId, PseudonymousPost, Timestamp};
 
 use crate::fault::Fault;
 use crate::guard::Viewer;
-use crate::reader::{FlaggedItem, FlaggedReader, QueueFilter, ReadError};
+use crate::heads::{Heads, QueueHead};
+use crate::lab::{BacktestFigures, History, Preview, Progress, RuleText};
+use crate::priority::Order;
+use crate::reader::{
+    ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, ModelMark, Place, QueueFilter, ReadError,
+};
 use crate::routes::Route;
 use crate::state::DeskState;
 
 /// Holds the reader where no handler can take it out.
-pub(crate) struct ContentReader(Arc<dyn FlaggedReader>);
+pub(crate) struct ContentReader {
+    flagged: Arc<dyn FlaggedReader>,
+    history: Arc<dyn History>,
+    heads: Heads,
+}
 
 impl ContentReader {
-    pub(crate) fn new(reader: Arc<dyn FlaggedReader>) -> Self {
-        Self(reader)
+    pub(crate) fn new(flagged: Arc<dyn FlaggedReader>, history: Arc<dyn History>) -> Self {
+        Self { flagged, history, heads: Heads::default() }
     }
 }
 
@@ -49,9 +59,14 @@ impl FromRequestParts<DeskState> for Audited {
         let path: HashMap<String, String> =
             Path::from_request_parts(parts, desk).await.map(|Path(map)| map).unwrap_or_default();
         let subject = path.get("id").map_or_else(|| "queue".to_owned(), |id| id.chars().take(64).collect());
-        // On a case page the case number is the reason; in triage it is the queue's purpose.
-        let reason =
-            if route.path.starts_with("/cases/") { format!("case {subject}") } else { "triage".to_owned() };
+        // On a case page the case number is the reason, on a rule's the rule; in triage it is the queue's purpose.
+        let reason = match route.path {
+            path if path.starts_with("/cases/") => format!("case {subject}"),
+            path if path.starts_with("/rules/") => format!("rule {subject}"),
+            path if path.starts_with("/quality") => "quality".to_owned(),
+            "/export" => "export".to_owned(),
+            _ => "triage".to_owned(),
+        };
         let query: String = parts.uri.query().unwrap_or_default().chars().take(200).collect();
         let details = json!({ "route": route.path, "method": route.method.as_str(), "query": query });
         desk.cases.audit(viewer.note(desk.now(), "read.content", &subject, &reason, details)).await?;
@@ -65,7 +80,37 @@ impl Audited {
     /// # Errors
     /// When the store cannot be read.
     pub async fn flagged(&self, filter: &QueueFilter, limit: usize) -> Result<Vec<FlaggedItem>, ReadError> {
-        self.desk.content.0.flagged(filter, limit).await
+        self.desk.content.flagged.flagged(filter, limit).await
+    }
+
+    /// The head of a queue, at most seconds old.
+    ///
+    /// # Errors
+    /// When store or case database cannot be read.
+    pub(crate) async fn head(&self, filter: &QueueFilter, order: Order) -> Result<Arc<QueueHead>, Fault> {
+        let content = &self.desk.content;
+        content.heads.head(&*content.flagged, &self.desk.cases, filter, order, self.desk.now()).await
+    }
+
+    /// The posts of these places, in this order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn at_places(&self, places: &[Place]) -> Result<Vec<FlaggedItem>, Fault> {
+        Ok(self.desk.content.heads.items(&*self.desk.content.flagged, places).await?)
+    }
+
+    /// Posts by id, in this order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn items(&self, ids: &[PostId]) -> Result<Vec<FlaggedItem>, Fault> {
+        Ok(self.desk.content.flagged.items(ids).await?)
+    }
+
+    /// Keeps a post for one request for a moment, so that many who ask at once do not race for the same one.
+    pub(crate) fn reserve(&self, id: PostId) -> bool {
+        self.desk.content.heads.reserve(id, self.desk.now())
     }
 
     /// One post.
@@ -73,7 +118,75 @@ impl Audited {
     /// # Errors
     /// When the store cannot be read.
     pub async fn item(&self, id: PostId) -> Result<Option<FlaggedItem>, ReadError> {
-        self.desk.content.0.item(id).await
+        self.desk.content.flagged.item(id).await
+    }
+
+    /// What a rule hits among recent posts; `reason` is the purpose and legal basis that the rule names.
+    ///
+    /// # Errors
+    /// When the read cannot be put on record, or the store cannot be read.
+    pub(crate) async fn preview(
+        &self,
+        text: &RuleText,
+        reason: &str,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Preview, Fault> {
+        let digest = hex::encode(Sha256::digest(&text.source));
+        let details = json!({ "since": since.to_string(), "shown_at_most": limit, "rule_sha256": digest });
+        let note = self.viewer.note(self.desk.now(), "rule.preview", &text.id, reason, details);
+        self.desk.cases.audit(note).await?;
+        Ok(self.desk.content.history.preview(text, since, limit).await?)
+    }
+
+    /// Runs a rule over what is stored; what comes back are figures and ids.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn backtest(
+        &self,
+        text: &RuleText,
+        since: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<BacktestFigures, Fault> {
+        Ok(self.desk.content.history.backtest(text, since, progress).await?)
+    }
+
+    /// Which words moved the model's scores.
+    ///
+    /// # Errors
+    /// When the store or the model cannot be asked.
+    pub(crate) async fn marks(&self, item: &FlaggedItem) -> Result<Vec<ModelMark>, Fault> {
+        Ok(self.desk.content.flagged.marks(item).await?)
+    }
+
+    /// Flagged posts as a file; the entry of the audit ledger is written first and named on every record.
+    ///
+    /// # Errors
+    /// When the export cannot be put on record, or the store cannot be read.
+    pub(crate) async fn export(
+        &self,
+        filter: &QueueFilter,
+        format: ExportFormat,
+        label: ExportLabel,
+        with_text: bool,
+    ) -> Result<Vec<u8>, Fault> {
+        let details = json!({
+            "format": format.as_str(), "with_text": with_text, "filter": format!("{filter:?}"),
+            "legal_basis": label.legal_basis, "review_by": label.review_by,
+        });
+        let note = self.viewer.note(self.desk.now(), "export", "flagged", &label.purpose, details);
+        let entry = self.desk.cases.audit(note).await?;
+        let label = ExportLabel { audit_entry: entry.hash, ..label };
+        Ok(self.desk.content.flagged.export(filter, format, &label, with_text).await?)
+    }
+
+    /// Stored posts by id.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn posts(&self, ids: &[PostId]) -> Result<Vec<PseudonymousPost>, Fault> {
+        Ok(self.desk.content.history.posts(ids).await?)
     }
 
     /// Who published, for a case whose unmasking is on record.
@@ -102,6 +215,15 @@ impl Audited {
             .cases
             .audit(self.viewer.note(self.desk.now(), action, &case.id, &reason, json!({})))
             .await?;
-        Ok(self.desk.content.0.identity(id).await?)
+        Ok(self.desk.content.flagged.identity(id).await?)
+    }
+}
+
+impl DeskState {
+    /// How many posts wait. A figure, so not on record.
+    pub(crate) async fn waiting(&self) -> Result<u64, Fault> {
+        let (content, all) = (&self.content, QueueFilter::default());
+        let head = content.heads.head(&*content.flagged, &self.cases, &all, Order::Mixed, self.now()).await?;
+        Ok(head.size.total)
     }
 }

@@ -1,22 +1,29 @@
 //! Stands before every handler: session, right, CSRF token, size; and after it: headers.
 
+use std::net::SocketAddr;
+
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::Value;
 use streife_cases::ledger::Note;
 use streife_cases::role::{Action, Role, acting_role};
-use streife_cases::store::Session;
+use streife_cases::store::{Scope, Session};
 use streife_cases::workflow::Actor;
-use streife_domain::Timestamp;
+use streife_domain::{Head, Timestamp};
 use subtle::ConstantTimeEq;
 
+use crate::api::ApiFault;
 use crate::fault::Fault;
 use crate::i18n::{Lang, T};
+use crate::keys::Keys;
 use crate::routes::{Right, Route};
 use crate::state::{Counters, DeskState, random_token};
+use crate::throttle::MAX_ADDRESS_FAILURES;
+use crate::wellness::veiled;
 
 /// The largest form accepted; a rule with many lists fits, a flood does not.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -36,11 +43,33 @@ pub struct Prefs {
     pub keys: bool,
     /// After how many decisions a break is suggested.
     pub break_after: i64,
+    /// A decision leads on to the next item.
+    pub go_on: bool,
+    /// Keys of commands.
+    pub keymap: Keys,
+    /// Categories that this person sees unveiled.
+    pub open_heads: Vec<Head>,
+}
+
+impl Prefs {
+    /// Is a post with these labels veiled for this person?
+    pub fn veils(&self, labels: &[Head]) -> bool {
+        veiled(self.blur, &self.open_heads, labels)
+    }
 }
 
 impl Default for Prefs {
     fn default() -> Self {
-        Self { theme: "auto".to_owned(), blur: true, grey: true, keys: true, break_after: 40 }
+        Self {
+            theme: "auto".to_owned(),
+            blur: true,
+            grey: true,
+            keys: true,
+            break_after: 40,
+            go_on: false,
+            keymap: Keys::default(),
+            open_heads: Vec::new(),
+        }
     }
 }
 
@@ -119,10 +148,17 @@ async fn admit(
 ) -> Result<Request, Box<Response>> {
     let refuse = |fault: Fault| Box::new(fault.into_response());
     let (mut parts, body) = request.into_parts();
+    if let Right::Token(scope) = route.right {
+        let viewer =
+            machine(desk, &parts, scope, nonce).await.map_err(|fault| Box::new(fault.into_response()))?;
+        parts.extensions.insert(viewer);
+        parts.extensions.insert(route);
+        return Ok(Request::from_parts(parts, body));
+    }
     let session = session(desk, &parts.headers).await.map_err(refuse)?;
     let mut viewer = viewer(desk, session, &parts.headers, nonce).await.map_err(refuse)?;
     match route.right {
-        Right::Public => {}
+        Right::Public | Right::Token(_) => {}
         _ if viewer.user.is_empty() => {
             let response = if parts.method == Method::GET {
                 Redirect::to("/login").into_response()
@@ -163,9 +199,54 @@ async fn admit(
     } else {
         body
     };
+    let address = client_address(&parts.extensions);
+    parts.extensions.insert(address);
     parts.extensions.insert(viewer);
     parts.extensions.insert(route);
     Ok(Request::from_parts(parts, body))
+}
+
+/// A machine with a valid token: it acts under the token's id, in no role.
+async fn machine(desk: &DeskState, parts: &Parts, scope: Scope, nonce: &str) -> Result<Viewer, ApiFault> {
+    let (now, address) = (desk.now(), client_address(&parts.extensions).0);
+    let key = format!("token/{address}");
+    if !desk.throttle.allows_up_to(&key, MAX_ADDRESS_FAILURES, now) {
+        return Err(ApiFault(Fault::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many invalid tokens; wait five minutes",
+        )));
+    }
+    let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let secret = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let token = if secret.is_empty() { None } else { desk.cases.token(secret, now).await? };
+    let Some(token) = token else {
+        if !secret.is_empty() {
+            desk.throttle.failed(&key, now);
+            tracing::warn!("an invalid token was refused");
+        }
+        return Err(ApiFault::unauthorised());
+    };
+    if !token.scopes.contains(&scope) {
+        return Err(ApiFault::scope(scope.as_str()));
+    }
+    Ok(Viewer {
+        user: format!("token:{}", token.id),
+        roles: Vec::new(),
+        role: None,
+        csrf: String::new(),
+        nonce: nonce.to_owned(),
+        t: T(Lang::De),
+        prefs: Prefs::default(),
+    })
+}
+
+/// Where a request comes from: the network address, empty where the server does not tell (tests in process).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClientAddress(pub(crate) String);
+
+fn client_address(extensions: &axum::http::Extensions) -> ClientAddress {
+    let address = extensions.get::<ConnectInfo<SocketAddr>>();
+    ClientAddress(address.map(|info| info.0.ip().to_string()).unwrap_or_default())
 }
 
 async fn session(desk: &DeskState, headers: &HeaderMap) -> Result<Option<Session>, Fault> {
@@ -191,8 +272,17 @@ async fn viewer(
                 "blur" => prefs.blur = value == "on",
                 "grey" => prefs.grey = value == "on",
                 "keys" => prefs.keys = value == "on",
+                "go_on" => prefs.go_on = value == "on",
+                "open_heads" => {
+                    prefs.open_heads =
+                        value.split_whitespace().filter_map(|head| head.parse().ok()).collect();
+                }
                 "break_after" => prefs.break_after = value.parse().unwrap_or(prefs.break_after),
-                _ => {}
+                other => {
+                    if let Some(command) = other.strip_prefix("key.") {
+                        prefs.keymap.set(command, &value);
+                    }
+                }
             }
         }
     }
@@ -228,6 +318,14 @@ pub(crate) fn session_cookie(token: &str, secure: bool) -> HeaderValue {
 /// `Set-Cookie` for the log-in form.
 pub(crate) fn login_cookie(token: &str, secure: bool) -> HeaderValue {
     set_cookie(LOGIN_COOKIE, token, secure)
+}
+
+/// `Set-Cookie` that survives the way back from an identity provider (`Lax`); for the state of a log-in alone.
+pub(crate) fn oidc_cookie(name: &str, token: &str, secure: bool) -> HeaderValue {
+    let age = if token.is_empty() { "; Max-Age=0" } else { "; Max-Age=600" };
+    let secure = if secure { "; Secure" } else { "" };
+    HeaderValue::from_str(&format!("{name}={token}; Path=/login/oidc; HttpOnly; SameSite=Lax{secure}{age}"))
+        .unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 fn set_cookie(name: &str, token: &str, secure: bool) -> HeaderValue {

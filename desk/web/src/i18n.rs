@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-const TABLE: &str = include_str!("messages.tsv");
+/// The tables: triage and cases; rules, figures and quality; people, rights and machines.
+const TABLES: [&str; 3] =
+    [include_str!("messages.tsv"), include_str!("messages_work.tsv"), include_str!("messages_access.tsv")];
 
 /// A language of the desk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,7 +50,7 @@ fn messages() -> &'static Messages {
 }
 
 fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-    TABLE.lines().filter_map(|line| {
+    TABLES.iter().flat_map(|table| table.lines()).filter_map(|line| {
         let mut cells = line.split('\t');
         Some((cells.next()?, cells.next()?, cells.next()?))
     })
@@ -98,7 +100,7 @@ mod tests {
     #[test]
     fn every_line_has_a_key_once_and_both_languages() {
         let mut keys = HashSet::new();
-        for line in TABLE.lines() {
+        for line in TABLES.iter().flat_map(|table| table.lines()) {
             let cells: Vec<&str> = line.split('\t').collect();
             assert_eq!(cells.len(), 3, "{line:?}");
             assert!(cells.iter().all(|cell| !cell.trim().is_empty()), "{line:?}");

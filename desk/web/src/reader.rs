@@ -6,6 +6,8 @@ use streife_domain::{
     Timestamp, Verdict,
 };
 
+use crate::priority::{Order, Parts, rank};
+
 /// Reading failed. Never holds post text.
 #[derive(Debug, thiserror::Error)]
 #[error("reading from the store: {0}")]
@@ -26,6 +28,10 @@ pub struct QueueFilter {
     pub rule: Option<String>,
     /// Only this campaign.
     pub campaign: Option<u64>,
+    /// Words that all occur.
+    pub words: Option<String>,
+    /// Only these sources; none named means all. Set for a tenant, never by a page.
+    pub sources: Vec<String>,
 }
 
 /// A part of a text that moved a model's score.
@@ -118,6 +124,128 @@ pub struct Trends {
     pub by_rule: Vec<Count>,
 }
 
+/// By what flagged posts are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Source.
+    Source,
+    /// Platform.
+    Platform,
+    /// Language code.
+    Language,
+    /// Head over its threshold.
+    Head,
+    /// Rule.
+    Rule,
+}
+
+impl By {
+    /// All.
+    pub const ALL: [Self; 5] = [Self::Head, Self::Source, Self::Platform, Self::Language, Self::Rule];
+
+    /// The written form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Platform => "platform",
+            Self::Language => "language",
+            Self::Head => "head",
+            Self::Rule => "rule",
+        }
+    }
+
+    /// From the written form; anything else is by head.
+    pub fn parse(name: &str) -> Self {
+        Self::ALL.into_iter().find(|by| by.as_str() == name).unwrap_or(Self::Head)
+    }
+}
+
+/// Flagged posts of one name over time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
+    /// Source, language, head, rule.
+    pub name: String,
+    /// Oldest first; the last hour is the present one.
+    pub per_hour: Vec<u64>,
+}
+
+impl Series {
+    /// Posts in all.
+    pub fn total(&self) -> u64 {
+        self.per_hour.iter().sum()
+    }
+}
+
+/// The format of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// Comma separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl ExportFormat {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Csv, Self::JsonLines, Self::Parquet];
+
+    /// The written form, which is the ending of the file too.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::JsonLines => "jsonl",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// From the written form.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.as_str() == name)
+    }
+
+    /// The media type.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::JsonLines => "application/jsonl",
+            Self::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+}
+
+/// What stands on every exported record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportLabel {
+    /// What the export is for.
+    pub purpose: String,
+    /// On what ground.
+    pub legal_basis: String,
+    /// The day by which the copy is looked at again or destroyed.
+    pub review_by: String,
+    /// The hash of the audit entry that tells of this export.
+    pub audit_entry: String,
+}
+
+/// A day of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleDayFigures {
+    /// `YYYY-MM-DD`, UTC.
+    pub day: String,
+    /// Hits.
+    pub hits: u64,
+}
+
+/// A rule over the last days.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuleFigures {
+    /// Oldest first; the last day is today.
+    pub days: Vec<RuleDayFigures>,
+    /// Is today's hit rate far above that of its past?
+    pub odd: bool,
+}
+
 /// One stage of the pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageFigures {
@@ -165,6 +293,26 @@ pub struct SystemFigures {
     pub versions: Vec<(String, String)>,
 }
 
+/// A place in the ranked queue: which post, without content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The post.
+    pub id: PostId,
+    /// Grows with every change of the stored post; 0 when the store cannot tell.
+    pub version: u64,
+    /// When it was seen.
+    pub observed_at: Timestamp,
+}
+
+/// How many flagged posts a filter shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueSize {
+    /// All.
+    pub total: u64,
+    /// Those of the highest level.
+    pub high: u64,
+}
+
 /// Flagged posts. Handlers reach it only through [`crate::audited::Audited`].
 #[async_trait]
 pub trait FlaggedReader: Send + Sync {
@@ -172,6 +320,47 @@ pub trait FlaggedReader: Send + Sync {
     async fn flagged(&self, filter: &QueueFilter, limit: usize) -> Result<Vec<FlaggedItem>, ReadError>;
     /// One post.
     async fn item(&self, id: PostId) -> Result<Option<FlaggedItem>, ReadError>;
+    /// The first `limit` places in `order`; narrow and fast where the store can.
+    async fn head(&self, filter: &QueueFilter, order: Order, limit: usize) -> Result<Vec<Place>, ReadError> {
+        let items = self.flagged(filter, usize::MAX).await?;
+        let now = items.iter().map(|item| item.post.observed_at).max().unwrap_or_default();
+        let mut items: Vec<_> = items.into_iter().map(|item| (Parts::of(&item, now), item)).collect();
+        rank(&mut items, order);
+        let place = |item: FlaggedItem| Place {
+            id: item.post.post_id,
+            version: 0,
+            observed_at: item.post.observed_at,
+        };
+        Ok(items.into_iter().take(limit).map(|(_, item)| place(item)).collect())
+    }
+    /// These posts in this order; what is gone is left out.
+    async fn items(&self, ids: &[PostId]) -> Result<Vec<FlaggedItem>, ReadError> {
+        let mut items = Vec::new();
+        for id in ids {
+            items.extend(self.item(*id).await?);
+        }
+        Ok(items)
+    }
+    /// How many posts a filter shows.
+    async fn size(&self, filter: &QueueFilter) -> Result<QueueSize, ReadError> {
+        let items = self.flagged(filter, usize::MAX).await?;
+        let high = items.iter().filter(|item| item.verdict.priority == Priority::High).count();
+        Ok(QueueSize { total: items.len() as u64, high: high as u64 })
+    }
+    /// Which words moved the model's scores of this post: an assessment, computed when asked for.
+    async fn marks(&self, item: &FlaggedItem) -> Result<Vec<ModelMark>, ReadError> {
+        Ok(item.marks.clone())
+    }
+    /// Flagged posts of a filter as a file, without authors' identities.
+    async fn export(
+        &self,
+        _filter: &QueueFilter,
+        _format: ExportFormat,
+        _label: &ExportLabel,
+        _with_text: bool,
+    ) -> Result<Vec<u8>, ReadError> {
+        Err(ReadError("this store exports nothing".to_owned()))
+    }
     /// Who published it.
     async fn identity(&self, id: PostId) -> Result<Option<Identity>, ReadError>;
 }
@@ -183,6 +372,10 @@ pub trait Figures: Send + Sync {
     async fn campaigns(&self) -> Result<Vec<CampaignFigures>, ReadError>;
     /// Trends.
     async fn trends(&self) -> Result<Trends, ReadError>;
+    /// Flagged posts of a filter by hour over the last `hours`, told apart by one of their sides.
+    async fn series(&self, filter: &QueueFilter, hours: u32, by: By) -> Result<Vec<Series>, ReadError>;
+    /// One rule over the last fourteen days.
+    async fn rule(&self, id: &str) -> Result<RuleFigures, ReadError>;
     /// State of the pipeline.
     async fn system(&self) -> Result<SystemFigures, ReadError>;
 }

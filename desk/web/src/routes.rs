@@ -5,10 +5,15 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use streife_cases::role::Action;
+use streife_cases::store::Scope;
 
+use crate::api;
 use crate::fault::Fault;
 use crate::guard::guard;
-use crate::pages::{admin, assets, audit, cases, figures, health, item, live, login, queue, rules, settings};
+use crate::pages::{
+    admin, analysis, assets, audit, beside, bulk, cases, export, figures, health, item, live, login, oidc,
+    quality, queue, report, rule_editor, rule_trial, rules, settings, tokens, totp,
+};
 use crate::state::DeskState;
 
 /// Who may call a route.
@@ -20,6 +25,8 @@ pub enum Right {
     LoggedIn,
     /// Who holds a role with this right.
     Needs(Action),
+    /// A machine whose token has this scope; people use pages.
+    Token(Scope),
 }
 
 /// One route.
@@ -48,6 +55,21 @@ const fn form(path: &'static str, right: Right, handler: fn() -> MethodRouter<De
     Route { method: Method::POST, path, right, content: false, handler }
 }
 
+/// A form whose handler reads content.
+const fn reads(path: &'static str, action: Action, handler: fn() -> MethodRouter<DeskState>) -> Route {
+    Route { method: Method::POST, path, right: Right::Needs(action), content: true, handler }
+}
+
+/// A call of the API that reads no content.
+const fn call(path: &'static str, scope: Scope, handler: fn() -> MethodRouter<DeskState>) -> Route {
+    Route { method: Method::GET, path, right: Right::Token(scope), content: false, handler }
+}
+
+/// A call of the API that reads content.
+const fn call_content(path: &'static str, handler: fn() -> MethodRouter<DeskState>) -> Route {
+    Route { method: Method::GET, path, right: Right::Token(Scope::ReadItems), content: true, handler }
+}
+
 use Action as A;
 use Right::{LoggedIn, Needs, Public};
 
@@ -59,6 +81,8 @@ pub static ROUTES: &[Route] = &[
     page("/assets/{name}", Public, || get(assets::asset)),
     page("/login", Public, || get(login::form)),
     form("/login", Public, || post(login::log_in)),
+    page("/login/oidc", Public, || get(oidc::begin)),
+    page("/login/oidc/back", Public, || get(oidc::back)),
     form("/logout", LoggedIn, || post(login::log_out)),
     page("/", LoggedIn, || get(login::home)),
     page("/live", LoggedIn, || get(live::events)),
@@ -70,6 +94,10 @@ pub static ROUTES: &[Route] = &[
         content: true,
         handler: || post(queue::next),
     },
+    form("/queue/budget", Needs(A::Approve), || post(queue::set_budget)),
+    shows("/bulk/{id}", A::Decide, || get(bulk::show)),
+    reads("/bulk/{id}", A::Decide, || post(bulk::decide)),
+    form("/bulk/{id}/undo", Needs(A::Decide), || post(bulk::undo)),
     shows("/items/{id}", A::ReadItem, || get(item::show)),
     Route {
         method: Method::POST,
@@ -81,7 +109,7 @@ pub static ROUTES: &[Route] = &[
     form("/items/{id}/take-over", Needs(A::Decide), || post(item::take_over)),
     form("/items/{id}/release", Needs(A::Decide), || post(item::release)),
     form("/items/{id}/heartbeat", Needs(A::Decide), || post(item::heartbeat)),
-    form("/items/{id}/decide", Needs(A::Decide), || post(item::decide)),
+    reads("/items/{id}/decide", A::Decide, || post(item::decide)),
     form("/items/{id}/undo", Needs(A::Decide), || post(item::undo)),
     page("/cases", Needs(A::ReadCase), || get(cases::list)),
     shows("/cases/{id}", A::ReadCase, || get(cases::show)),
@@ -95,13 +123,32 @@ pub static ROUTES: &[Route] = &[
     form("/cases/{id}/form", Needs(A::WorkCase), || post(cases::save_form)),
     form("/cases/{id}/move", Needs(A::ReadCase), || post(cases::make_move)),
     page("/rules", Needs(A::ReadRules), || get(rules::list)),
-    page("/rules/{id}", Needs(A::ReadRules), || get(rules::show)),
-    form("/rules/check", Needs(A::WriteRules), || post(rules::check)),
-    form("/rules/{id}", Needs(A::WriteRules), || post(rules::save)),
-    form("/rules/{id}/move", Needs(A::ReadRules), || post(rules::make_move)),
+    form("/rules/check", Needs(A::WriteRules), || post(rule_editor::check)),
+    page("/rules/{id}", Needs(A::ReadRules), || get(rule_editor::show)),
+    form("/rules/{id}", Needs(A::WriteRules), || post(rule_editor::save)),
+    form("/rules/{id}/move", Needs(A::ReadRules), || post(rule_editor::make_move)),
+    page("/lists/{id}", Needs(A::ReadRules), || get(rule_editor::show)),
+    form("/lists/{id}", Needs(A::WriteRules), || post(rule_editor::save)),
+    form("/lists/{id}/move", Needs(A::ReadRules), || post(rule_editor::make_move)),
+    page("/suppressions/{id}", Needs(A::ReadRules), || get(rule_editor::show)),
+    form("/suppressions/{id}", Needs(A::WriteRules), || post(rule_editor::save)),
+    form("/suppressions/{id}/move", Needs(A::ReadRules), || post(rule_editor::make_move)),
+    reads("/rules/{id}/preview", A::WriteRules, || post(rule_trial::preview)),
+    reads("/rules/{id}/backtest", A::WriteRules, || post(rule_trial::backtest)),
+    shows("/rules/{id}/sample", A::WriteRules, || get(rule_trial::sample)),
+    form("/rules/{id}/sample", Needs(A::WriteRules), || post(rule_trial::label)),
     page("/campaigns", Needs(A::ReadStatistics), || get(figures::campaigns)),
-    page("/trends", Needs(A::ReadStatistics), || get(figures::trends)),
-    page("/report", Needs(A::ReadStatistics), || get(figures::report)),
+    page("/trends", Needs(A::ReadStatistics), || get(analysis::trends)),
+    form("/views", Needs(A::ReadStatistics), || post(analysis::keep_view)),
+    page("/export", Needs(A::WriteRules), || get(export::form)),
+    reads("/export", A::WriteRules, || post(export::file)),
+    shows("/items/{id}/beside", A::ReadItem, || get(beside::show)),
+    page("/quality", Needs(A::ReadStatistics), || get(quality::show)),
+    shows("/quality/blind", A::Decide, || get(quality::blind)),
+    form("/quality/blind", Needs(A::Decide), || post(quality::say)),
+    form("/quality/golden", Needs(A::Approve), || post(quality::golden)),
+    page("/report", Needs(A::ReadStatistics), || get(report::show)),
+    page("/report/download", Needs(A::ReadStatistics), || get(report::download)),
     page("/system", Needs(A::ReadSystem), || get(figures::system)),
     page("/audit", Needs(A::ReadAudit), || get(audit::show)),
     form("/audit/verify", Needs(A::ReadAudit), || post(audit::verify)),
@@ -110,6 +157,20 @@ pub static ROUTES: &[Route] = &[
     form("/users", Needs(A::Administer), || post(admin::save_user)),
     page("/settings", LoggedIn, || get(settings::show)),
     form("/settings", LoggedIn, || post(settings::save)),
+    page("/tokens", Needs(A::ReadSystem), || get(tokens::list)),
+    form("/tokens", Needs(A::Administer), || post(tokens::create)),
+    form("/tokens/{id}/approve", Needs(A::ReadAudit), || post(tokens::approve)),
+    form("/tokens/{id}/revoke", Needs(A::Administer), || post(tokens::revoke)),
+    form("/messages/{id}/retry", Needs(A::Administer), || post(tokens::retry)),
+    page("/api/openapi.json", Public, || get(api::openapi)),
+    call_content("/api/v1/items", || get(api::items)),
+    call_content("/api/v1/items/{id}", || get(api::item)),
+    call("/api/v1/cases", Scope::ReadCases, || get(api::cases)),
+    call("/api/v1/cases/{id}", Scope::ReadCases, || get(api::case)),
+    call("/api/v1/figures", Scope::ReadFigures, || get(api::figures)),
+    call("/api/v1/audit", Scope::ReadAudit, || get(api::audit)),
+    page("/totp", LoggedIn, || get(totp::show)),
+    form("/totp", LoggedIn, || post(totp::save)),
 ];
 
 /// The desk.

@@ -7,9 +7,11 @@ use streife_domain::{
     Span, Timestamp, Verdict,
 };
 
+use crate::lab::{BacktestFigures, History, Preview, PreviewHit, Progress, RuleText};
 use crate::reader::{
-    CampaignFigures, Figures, FlaggedItem, FlaggedReader, ModelMark, QueueFilter, ReadError, SourceFigures,
-    StageFigures, SystemFigures, ThreadPost, Trends,
+    By, CampaignFigures, ExportFormat, ExportLabel, Figures, FlaggedItem, FlaggedReader, ModelMark,
+    QueueFilter, ReadError, RuleDayFigures, RuleFigures, Series, SourceFigures, StageFigures, SystemFigures,
+    ThreadPost, Trends,
 };
 
 /// A reader over invented posts.
@@ -289,6 +291,11 @@ fn matches(item: &FlaggedItem, filter: &QueueFilter) -> bool {
         && filter.head.is_none_or(|head| item.verdict.labels.contains(&head))
         && filter.rule.as_ref().is_none_or(|rule| item.verdict.hits.iter().any(|hit| hit.rule == *rule))
         && filter.campaign.is_none_or(|key| item.post.campaign.0 == key)
+        && filter
+            .words
+            .as_ref()
+            .is_none_or(|words| words.split_whitespace().all(|w| item.post.text.contains(w)))
+        && (filter.sources.is_empty() || filter.sources.contains(&item.post.source))
 }
 
 #[async_trait]
@@ -299,6 +306,24 @@ impl FlaggedReader for SampleReader {
 
     async fn item(&self, id: PostId) -> Result<Option<FlaggedItem>, ReadError> {
         Ok(self.items.iter().find(|item| item.post.post_id == id).cloned())
+    }
+
+    async fn export(
+        &self,
+        filter: &QueueFilter,
+        format: ExportFormat,
+        label: &ExportLabel,
+        with_text: bool,
+    ) -> Result<Vec<u8>, ReadError> {
+        let mut lines = String::new();
+        for item in self.items.iter().filter(|item| matches(item, filter)) {
+            let text = if with_text { item.post.text.as_str() } else { "" };
+            let record = serde_json::json!({ "post": item.post.post_id.to_string(), "text": text, "format": format.as_str(),
+                "label_purpose": label.purpose, "label_audit_entry": label.audit_entry });
+            lines.push_str(&record.to_string());
+            lines.push('\n');
+        }
+        Ok(lines.into_bytes())
     }
 
     async fn identity(&self, id: PostId) -> Result<Option<Identity>, ReadError> {
@@ -370,6 +395,31 @@ impl Figures for SampleReader {
         })
     }
 
+    async fn series(&self, filter: &QueueFilter, hours: u32, by: By) -> Result<Vec<Series>, ReadError> {
+        let names: &[&str] = match by {
+            By::Head => &["group_hate", "violence", "offensive"],
+            By::Source => &["bluesky-jetstream", "mastodon-oeffentlich"],
+            By::Platform => &["bluesky", "mastodon"],
+            By::Language => &["de", "en"],
+            By::Rule => &["w-130-gruppe", "w-86a-codes"],
+        };
+        let hours = u64::from(hours) + 1;
+        let wave = |n: u64, h: u64| (h % 24).min(24 - h % 24) / (n + 1) + (h * 7_919 + n * 31) % 3;
+        let series = (0u64..).zip(names).map(|(n, name)| {
+            let late = |h: u64| if n == 1 && h + 3 > hours { 40 } else { 0 };
+            Series { name: (*name).to_owned(), per_hour: (0..hours).map(|h| wave(n, h) + late(h)).collect() }
+        });
+        Ok(series.filter(|_| filter.language.as_deref() != Some("xx")).collect())
+    }
+
+    async fn rule(&self, _id: &str) -> Result<RuleFigures, ReadError> {
+        let day = |back: i64| self.now.plus_secs(-back * 86_400).to_string().chars().take(10).collect();
+        let hits = [3, 5, 2, 8, 6, 4, 7, 9, 5, 6, 8, 7, 5, 41];
+        let days =
+            hits.iter().zip((0..14).rev()).map(|(hits, back)| RuleDayFigures { day: day(back), hits: *hits });
+        Ok(RuleFigures { days: days.collect(), odd: true })
+    }
+
     async fn system(&self) -> Result<SystemFigures, ReadError> {
         let stage = |name: &str, input, output, dropped, dead, lag| StageFigures {
             name: name.to_owned(),
@@ -413,5 +463,55 @@ impl Figures for SampleReader {
                 ("rules".to_owned(), "rules@77aa55cc3311".to_owned()),
             ],
         })
+    }
+}
+
+/// Knows no rule language: every invented post with a word of the rule's first test text is a hit.
+#[async_trait]
+impl History for SampleReader {
+    async fn preview(&self, text: &RuleText, _: Timestamp, limit: usize) -> Result<Preview, ReadError> {
+        let hits = self.hits(text);
+        Ok(Preview {
+            posts: 52_311,
+            hits: hits.len() as u64,
+            complete: true,
+            per_hour: (0..24).map(|hour| hour % 3).collect(),
+            shown: hits.into_iter().take(limit).collect(),
+        })
+    }
+
+    async fn backtest(
+        &self,
+        text: &RuleText,
+        _: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<BacktestFigures, ReadError> {
+        let hits = self.hits(text);
+        progress(1_000, hits.len() as u64);
+        Ok(BacktestFigures {
+            set: "rules@invented".to_owned(),
+            posts: 150_000,
+            candidates: 900,
+            hits: hits.len() as u64,
+            sample: hits.iter().map(|hit| hit.post.post_id.to_string()).collect(),
+            ..BacktestFigures::default()
+        })
+    }
+
+    async fn posts(&self, ids: &[PostId]) -> Result<Vec<PseudonymousPost>, ReadError> {
+        let wanted = self.items.iter().filter(|item| ids.contains(&item.post.post_id));
+        Ok(wanted.map(|item| item.post.clone()).collect())
+    }
+}
+
+impl SampleReader {
+    fn hits(&self, text: &RuleText) -> Vec<PreviewHit> {
+        let says = |word: &str| word.chars().count() > 4 && text.source.contains(word);
+        let hit = |item: &FlaggedItem| PreviewHit {
+            post: item.post.clone(),
+            language: item.verdict.language.code.clone(),
+            spans: item.verdict.hits.iter().flat_map(|hit| hit.spans.clone()).collect(),
+        };
+        self.items.iter().filter(|item| item.post.text.split_whitespace().any(says)).map(hit).collect()
     }
 }

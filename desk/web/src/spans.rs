@@ -63,6 +63,24 @@ pub fn pieces(item: &FlaggedItem) -> Vec<Piece> {
         .collect()
 }
 
+/// A text in pieces, marked where a rule that is being tried matched.
+pub fn cut(text: &str, spans: &[Span]) -> Vec<Piece> {
+    let mut cuts: Vec<usize> = spans.iter().flat_map(|s| [s.0 as usize, s.1 as usize]).collect();
+    cuts.extend([0, text.len()]);
+    cuts.retain(|cut| text.is_char_boundary(*cut));
+    cuts.sort_unstable();
+    cuts.dedup();
+    let covered =
+        |start: usize, end: usize| spans.iter().any(|s| s.0 as usize <= start && end <= s.1 as usize);
+    cuts.windows(2)
+        .filter_map(|cut| {
+            let text = text.get(cut[0]..cut[1])?.to_owned();
+            let rules = if covered(cut[0], cut[1]) { "*".to_owned() } else { String::new() };
+            Some(Piece { text, rules, heads: String::new() })
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use streife_domain::{Hit, Timestamp};

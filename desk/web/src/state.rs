@@ -13,6 +13,9 @@ use streife_domain::{Clock, Identity, Timestamp};
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::audited::ContentReader;
+use crate::jobs::Jobs;
+use crate::lab::{History, RuleCheck};
+use crate::oidc::Oidc;
 use crate::reader::{Figures, FlaggedItem, FlaggedReader};
 use crate::throttle::Throttle;
 
@@ -21,31 +24,31 @@ const LIVE_BUFFER: usize = 64;
 /// Passwords hashed at the same time; each takes about 20 MiB.
 const CONCURRENT_HASHES: usize = 2;
 
-/// What is wrong with a rule text.
+/// A line on the evidence of a case: what is there, or what is pending and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleProblem {
-    /// Line, from 1.
-    pub line: u32,
-    /// Column, from 1.
-    pub column: u32,
-    /// What is wrong.
-    pub message: String,
-    /// What to write instead; may be empty.
-    pub hint: String,
-    /// Keeps the rule from working.
-    pub error: bool,
+pub struct EvidenceLine {
+    /// Message key below `evidence.`: `capture`, `missing`, `stamp`, `package`, `waiting`.
+    pub key: &'static str,
+    /// What it says; never post text.
+    pub value: String,
+    /// Done, or still to come.
+    pub done: bool,
 }
 
-/// Checks a rule text and runs its tests.
-pub trait RuleCheck: Send + Sync {
-    /// Problems found; empty when the rule compiles and its tests pass. `today` is `YYYY-MM-DD`.
-    fn check(&self, source: &str, today: &str, german: bool) -> Vec<RuleProblem>;
+/// A package that was handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// How, in words for the record.
+    pub channel: String,
+    /// The recipient's file number, when it gave one at once.
+    pub file_number: Option<String>,
 }
 
 /// Captures and seals the evidence of a case.
 #[async_trait]
 pub trait EvidenceSealer: Send + Sync {
-    /// Seals what is known of the item. The message of an error is shown to the person.
+    /// Secures and seals what is known of the item; `None` while time stamps are pending, which it goes on asking
+    /// for by itself. The message of an error is shown to the person.
     async fn seal(
         &self,
         case: &Case,
@@ -53,7 +56,30 @@ pub trait EvidenceSealer: Send + Sync {
         identity: &Identity,
         by: &str,
         at: Timestamp,
-    ) -> Result<Seal, String>;
+    ) -> Result<Option<Seal>, String>;
+
+    /// What is there and what is pending.
+    async fn status(&self, _case: &Case) -> Vec<EvidenceLine> {
+        Vec::new()
+    }
+
+    /// The case was approved by a second person: its package can be made. What fails is tried again.
+    async fn approved(&self, _case: &Case) {}
+
+    /// Hands the package over. A channel that is configured is used; any other text names what a person did.
+    async fn send(&self, _case: &Case, channel: &str, _by: &str) -> Result<Sent, String> {
+        Ok(Sent { channel: channel.to_owned(), file_number: None })
+    }
+
+    /// The case was called back: the recipient is told.
+    async fn recalled(&self, _case: &Case, _by: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Destroys the evidence for good; SHA-256 of the certificate, or `None` when there was none to destroy.
+    async fn erase(&self, _case: &Case, _by: &str) -> Result<Option<String>, String> {
+        Ok(None)
+    }
 }
 
 /// A demo account with its random password; shown only in demo mode.
@@ -77,6 +103,8 @@ pub struct DeskParts {
     pub figures: Arc<dyn Figures>,
     /// Rule checks.
     pub rules: Arc<dyn RuleCheck>,
+    /// Stored posts, for trying rules.
+    pub history: Arc<dyn History>,
     /// Evidence; without it, cases cannot be sealed and the page says so.
     pub sealer: Option<Arc<dyn EvidenceSealer>>,
     /// Time.
@@ -89,6 +117,13 @@ pub struct DeskParts {
     pub demo: Vec<DemoAccount>,
 }
 
+/// Ways in and out beside the local accounts; nothing by default.
+#[derive(Default)]
+pub struct Access {
+    /// Log-in at an identity provider.
+    pub oidc: Option<Oidc>,
+}
+
 /// State of the desk; cheap to clone.
 #[derive(Clone)]
 pub struct DeskState(Arc<Inner>);
@@ -99,6 +134,7 @@ pub struct Inner {
     pub(crate) content: ContentReader,
     pub(crate) figures: Arc<dyn Figures>,
     pub(crate) rules: Arc<dyn RuleCheck>,
+    pub(crate) backtests: Jobs,
     pub(crate) sealer: Option<Arc<dyn EvidenceSealer>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) signing_key: [u8; 32],
@@ -108,6 +144,7 @@ pub struct Inner {
     pub(crate) throttle: Throttle,
     pub(crate) hashing: Semaphore,
     pub(crate) counters: Counters,
+    pub(crate) access: Access,
 }
 
 /// What the desk counts about itself.
@@ -116,6 +153,7 @@ pub(crate) struct Counters {
     pub(crate) requests: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) logins_failed: AtomicU64,
+    pub(crate) logins_throttled: AtomicU64,
     pub(crate) decisions: AtomicU64,
 }
 
@@ -126,13 +164,19 @@ impl Counters {
 }
 
 impl DeskState {
-    /// From its parts.
+    /// From its parts, with local accounts alone.
     pub fn new(parts: DeskParts) -> Self {
+        Self::with_access(parts, Access::default())
+    }
+
+    /// From its parts.
+    pub fn with_access(parts: DeskParts, access: Access) -> Self {
         Self(Arc::new(Inner {
-            content: ContentReader::new(parts.reader),
+            content: ContentReader::new(parts.reader, parts.history),
             cases: parts.cases,
             figures: parts.figures,
             rules: parts.rules,
+            backtests: Jobs::default(),
             sealer: parts.sealer,
             clock: parts.clock,
             signing_key: parts.signing_key,
@@ -142,6 +186,7 @@ impl DeskState {
             throttle: Throttle::default(),
             hashing: Semaphore::new(CONCURRENT_HASHES),
             counters: Counters::default(),
+            access,
         }))
     }
 

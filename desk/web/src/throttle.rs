@@ -5,8 +5,10 @@ use std::sync::Mutex;
 
 use streife_domain::Timestamp;
 
-/// Failures per window and key.
+/// Failures per window of one account.
 pub(crate) const MAX_FAILURES: u32 = 5;
+/// Failures per window of one network address, behind which a whole office may sit.
+pub(crate) const MAX_ADDRESS_FAILURES: u32 = 30;
 /// Length of a window.
 pub(crate) const WINDOW_SECS: i64 = 5 * 60;
 /// Keys remembered; beyond that the oldest windows go first.
@@ -18,13 +20,18 @@ pub(crate) struct Throttle(Mutex<HashMap<String, (u32, Timestamp)>>);
 impl Throttle {
     /// May `key` try again?
     pub(crate) fn allows(&self, key: &str, now: Timestamp) -> bool {
-        let Ok(seen) = self.0.lock() else { return false };
-        seen.get(key).is_none_or(|(n, since)| *n < MAX_FAILURES || now > since.plus_secs(WINDOW_SECS))
+        self.allows_up_to(key, MAX_FAILURES, now)
     }
 
-    /// `key` failed.
-    pub(crate) fn failed(&self, key: &str, now: Timestamp) {
-        let Ok(mut seen) = self.0.lock() else { return };
+    /// May `key` try again, with `max` failures per window?
+    pub(crate) fn allows_up_to(&self, key: &str, max: u32, now: Timestamp) -> bool {
+        let Ok(seen) = self.0.lock() else { return false };
+        seen.get(key).is_none_or(|(n, since)| *n < max || now > since.plus_secs(WINDOW_SECS))
+    }
+
+    /// `key` failed. Returns how often in this window.
+    pub(crate) fn failed(&self, key: &str, now: Timestamp) -> u32 {
+        let Ok(mut seen) = self.0.lock() else { return u32::MAX };
         if seen.len() >= MAX_KEYS {
             seen.retain(|_, (_, since)| now <= since.plus_secs(WINDOW_SECS));
         }
@@ -38,6 +45,7 @@ impl Throttle {
         if now > entry.1.plus_secs(WINDOW_SECS) {
             *entry = (0, now);
         }
-        entry.0 += 1;
+        entry.0 = entry.0.saturating_add(1);
+        entry.0
     }
 }

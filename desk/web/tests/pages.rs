@@ -11,26 +11,70 @@ use sha2::{Digest, Sha256};
 use streife_cases::ledger::audit_ledger;
 use streife_cases::password;
 use streife_cases::role::Role;
+use streife_cases::rulebook::{Change, Kind, Text};
 use streife_cases::store::{CaseStore, NewUser};
 use streife_cases::workflow::{Case, Seal};
 use streife_domain::{Author, Clock, Identity, ManualClock, Media, PostId, Timestamp};
+use streife_web::lab::{About, Installed, RuleCheck, RuleProblem, RuleReport, RuleText, TestLine};
 use streife_web::reader::{Figures, FlaggedItem, FlaggedReader, QueueFilter, ReadError, ThreadPost};
 use streife_web::routes::{ROUTES, Right};
 use streife_web::sample::{SampleReader, sample_items};
-use streife_web::{DeskParts, DeskState, EvidenceSealer, RuleCheck, RuleProblem, router};
+use streife_web::{DeskParts, DeskState, EvidenceSealer, router};
 use tower::ServiceExt;
 
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
+/// A stream, a redirect, and the ways to an identity provider, which is not configured here.
+const APART: [&str; 4] = ["/live", "/", "/login/oidc", "/login/oidc/back"];
 const SENTINEL: &str = "Kolibriwort";
 const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}\u{202e}";
 
 struct Fussy;
 
 impl RuleCheck for Fussy {
-    fn check(&self, source: &str, _: &str, german: bool) -> Vec<RuleProblem> {
+    fn check(&self, text: &RuleText, german: bool) -> RuleReport {
         let message = if german { "kaputt" } else { "broken" }.to_owned();
-        let problem = RuleProblem { line: 3, column: 1, message, hint: HOSTILE.to_owned(), error: true };
-        if source.contains("BROKEN") { vec![problem] } else { Vec::new() }
+        let excerpt = HOSTILE.to_owned();
+        let problem =
+            RuleProblem { line: 3, column: 2, message, hint: HOSTILE.to_owned(), excerpt, error: true };
+        let hit = !text.source.contains("FAILING");
+        RuleReport {
+            problems: if text.source.contains("BROKEN") { vec![problem] } else { Vec::new() },
+            tests: vec![TestLine {
+                number: 1,
+                rule: HOSTILE.to_owned(),
+                expect_hit: true,
+                hit,
+                text: HOSTILE.to_owned(),
+            }],
+            about: Some(About {
+                cost: "narrow",
+                purpose: "prosecution".to_owned(),
+                quota: Some(20),
+                ..About::default()
+            }),
+        }
+    }
+    fn not_live(&self, text: &RuleText, approver: &str, has_backtest: bool) -> Option<&'static str> {
+        let same = text.source.contains(&format!("owner: {approver}"));
+        if same {
+            Some("same_person")
+        } else if has_backtest {
+            None
+        } else {
+            Some("no_backtest")
+        }
+    }
+    fn installed(&self) -> Vec<Installed> {
+        let source = format!("id: w-ordner\ntitle: {HOSTILE}");
+        vec![Installed {
+            kind: Kind::Rule,
+            id: "w-ordner".to_owned(),
+            title: HOSTILE.to_owned(),
+            owner: HOSTILE.to_owned(),
+            review_by: "2020-01-01".to_owned(),
+            state: "live",
+            source,
+        }]
     }
 }
 
@@ -45,9 +89,15 @@ impl EvidenceSealer for Sealer {
         _: &Identity,
         by: &str,
         at: Timestamp,
-    ) -> Result<Seal, String> {
+    ) -> Result<Option<Seal>, String> {
         let manifest_sha256 = hex::encode(Sha256::digest(&item.post.text));
-        Ok(Seal { manifest_sha256, package: "p".to_owned(), at, by: by.to_owned(), time_stamps: vec![] })
+        Ok(Some(Seal {
+            manifest_sha256,
+            package: "p".to_owned(),
+            at,
+            by: by.to_owned(),
+            time_stamps: vec![],
+        }))
     }
 }
 
@@ -127,6 +177,7 @@ async fn desk(reader: Arc<dyn FlaggedReader>) -> Desk {
         reader,
         figures,
         rules: Arc::new(Fussy),
+        history: Arc::new(SampleReader::new(NOW)),
         sealer: Some(Arc::new(Sealer)),
         clock: clock.clone(),
         signing_key: [5; 32],
@@ -188,22 +239,26 @@ impl Desk {
 }
 
 fn concrete(path: &str, id: &str) -> String {
-    let rule = path.starts_with("/rules/");
-    path.replace("{id}", if rule { "new" } else { id }).replace("{name}", "desk.css")
+    let book = ["/rules/", "/lists/", "/suppressions/"].iter().any(|base| path.starts_with(base));
+    let entry = if path.ends_with("/sample") { "w-probe" } else { "new" };
+    let id = if path.starts_with("/bulk/") { "4d" } else { id };
+    path.replace("{id}", if book { entry } else { id }).replace("{name}", "desk.css")
 }
 
 #[tokio::test]
 async fn every_page_renders_in_both_languages_for_who_may_and_for_nobody_else() {
     let desk = sample_desk().await;
     let id = desk.case_with_form().await;
+    rule_with_sample(&desk.cases).await;
     for lang in ["de", "en"] {
         for role in Role::ALL {
             let user = role.as_str().replace('_', "-");
             desk.post(&user, "/settings", &[("lang", lang), ("keys", "on")]).await;
-            for route in ROUTES.iter().filter(|r| r.method == "GET" && r.path != "/live" && r.path != "/") {
+            for route in ROUTES.iter().filter(|r| r.method == "GET" && !APART.contains(&r.path)) {
                 let answer = desk.get(&user, &concrete(route.path, &id)).await;
                 let may = match route.right {
                     Right::Public | Right::LoggedIn => true,
+                    Right::Token(_) => continue,
                     Right::Needs(action) => streife_cases::role::may(role, action),
                 };
                 let expected = if may { StatusCode::OK } else { StatusCode::FORBIDDEN };
@@ -229,7 +284,8 @@ async fn who_is_not_logged_in_sees_the_log_in_page_alone() {
     for route in ROUTES.iter().filter(|route| route.right != Right::Public) {
         let request = Request::builder().method(&route.method).uri(concrete(route.path, &"0".repeat(32)));
         let answer = desk.call(request.body(Body::empty()).unwrap()).await;
-        let expected = if route.method == "GET" { StatusCode::SEE_OTHER } else { StatusCode::UNAUTHORIZED };
+        let to_login = route.method == "GET" && !matches!(route.right, Right::Token(_));
+        let expected = if to_login { StatusCode::SEE_OTHER } else { StatusCode::UNAUTHORIZED };
         assert_eq!(answer.status, expected, "{}", route.path);
     }
 }
@@ -238,6 +294,7 @@ async fn who_is_not_logged_in_sees_the_log_in_page_alone() {
 async fn content_appears_only_on_declared_routes_and_each_read_is_on_record() {
     let desk = desk(Arc::new(HostileReader(SampleReader::new(NOW)))).await;
     let id = desk.case_with_form().await;
+    rule_with_sample(&desk.cases).await;
     let mut shown = 0;
     for role in Role::ALL {
         let user = role.as_str().replace('_', "-");
@@ -437,27 +494,170 @@ async fn a_post_goes_from_queue_to_a_sent_referral_by_the_right_people() {
     assert_eq!(desk.clock.now(), NOW);
 }
 
+/// A rule with a finished backtest, so that its sample can be looked at.
+async fn rule_with_sample(cases: &CaseStore) {
+    let (book, anna) = (cases.rule_book(), streife_cases::workflow::Actor::new("anna", Role::Analyst));
+    let (id, text) = Text::read(Kind::Rule, "id: w-probe\ntitle: Probe").unwrap();
+    book.apply(Kind::Rule, &id, 0, &anna, Change::Save { text }, NOW).await.unwrap();
+    let sample: Vec<String> = sample_items(NOW).iter().map(|item| item.post.post_id.to_string()).collect();
+    let figures = streife_web::lab::BacktestFigures { sample, hits: 9, posts: 10, ..Default::default() };
+    let report = serde_json::to_value(figures).unwrap();
+    book.apply(Kind::Rule, &id, 1, &anna, Change::Backtest { report }, NOW).await.unwrap();
+}
+
 #[tokio::test]
-async fn a_rule_with_errors_is_not_submitted_and_a_sound_one_goes_live_by_another() {
+async fn a_rule_is_tried_and_goes_live_by_another_person() {
     let desk = sample_desk().await;
     let save = async |source: &str| desk.post("analyst", "/rules/new", &[("source", source)]).await.status;
+    let step = async |user: &str, to: &str| {
+        let fields = [("to", to), ("version", "1"), ("note", "passt so")];
+        desk.post(user, "/rules/w-neu/move", &fields).await.status
+    };
+    assert_eq!(save("id: ../../etc").await, StatusCode::BAD_REQUEST);
     assert_eq!(save("id: w-neu\ntitle: A\nBROKEN").await, StatusCode::SEE_OTHER);
+    assert_eq!(step("analyst", "shadow").await, StatusCode::BAD_REQUEST, "errors come first");
+    assert_eq!(save("id: w-neu\ntitle: A\nFAILING").await, StatusCode::BAD_REQUEST, "the name is taken");
+    let again = [("source", "id: w-neu\ntitle: A\nFAILING")];
+    assert_eq!(desk.post("analyst", "/rules/w-neu", &again).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(step("analyst", "shadow").await, StatusCode::BAD_REQUEST, "a failing test stops it");
+    let source = "id: w-neu\ntitle: A\nowner: analyst\n# Tomatenpartei";
     assert_eq!(
-        desk.post("analyst", "/rules/w-neu/move", &[("to", "submit")]).await.status,
-        StatusCode::BAD_REQUEST
-    );
-    assert_eq!(save("id: w-neu\ntitle: A").await, StatusCode::SEE_OTHER);
-    assert_eq!(
-        desk.post("analyst", "/rules/w-neu/move", &[("to", "submit")]).await.status,
+        desk.post("analyst", "/rules/w-neu", &[("source", source)]).await.status,
         StatusCode::SEE_OTHER
     );
+
+    let before = desk.audit_len().await;
+    let preview = desk.post("analyst", "/rules/w-neu/preview", &[("source", source)]).await;
+    assert!(preview.body.contains("id=\"preview\"") && preview.body.contains("<mark"), "{}", preview.body);
+    let entries = desk.cases.ledger(&audit_ledger(NOW)).await.unwrap();
+    assert!(entries.len() >= before + 2);
+    let looked = entries.iter().find(|entry| entry.action == "rule.preview").unwrap();
+    assert!(looked.reason.starts_with("prosecution"), "{looked:?}");
+
+    assert_eq!(step("analyst", "ask").await, StatusCode::BAD_REQUEST, "no backtest yet");
+    let ran = desk.post("analyst", "/rules/w-neu/backtest", &[("version", "1")]).await;
+    assert_eq!(ran.status, StatusCode::SEE_OTHER);
+    for _ in 0..500 {
+        let entry = desk.cases.rule_book().entry(Kind::Rule, "w-neu").await.unwrap();
+        if entry[0].backtest.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(desk.get("analyst", "/rules/w-neu/sample").await.body.contains("name=\"label."));
+    assert_eq!(step("analyst", "shadow").await, StatusCode::SEE_OTHER);
+    assert_eq!(step("analyst", "ask").await, StatusCode::SEE_OTHER);
+    assert_eq!(step("analyst", "approve").await, StatusCode::FORBIDDEN);
+    assert!(desk.get("rule-approver", "/rules").await.body.contains("warten auf Freigabe"));
+    assert_eq!(step("rule-approver", "approve").await, StatusCode::SEE_OTHER);
+    let (_, files) = desk.cases.rule_book().published().await.unwrap();
+    assert!(
+        files[0].yaml.contains("state: live") && files[0].yaml.contains("approved_by: \"rule-approver\"")
+    );
+    let page = desk.get("rule-approver", "/rules/w-neu").await.body;
+    assert!(page.contains("Trefferalarm") && page.contains("Tageskontingent"), "alarm and quota are shown");
+    let source = "id: w-neu\ntitle: B\nowner: analyst";
     assert_eq!(
-        desk.post("analyst", "/rules/w-neu/move", &[("to", "live")]).await.status,
+        desk.post("analyst", "/rules/w-neu", &[("source", source)]).await.status,
+        StatusCode::SEE_OTHER
+    );
+    assert!(
+        desk.get("analyst", "/rules/w-neu").await.body.contains("class=\"added\""),
+        "the difference is shown"
+    );
+    for base in ["/lists", "/suppressions"] {
+        assert_eq!(desk.get("analyst", &format!("{base}/new")).await.status, StatusCode::OK);
+    }
+    assert_eq!(desk.get("analyst", "/rules/w-ordner").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_export_names_its_purpose_and_its_entry_in_the_ledger() {
+    let desk = sample_desk().await;
+    let review = NOW.plus_secs(30 * 86_400).to_string().chars().take(10).collect::<String>();
+    let fields = |purpose: &'static str| {
+        [
+            ("format", "jsonl"),
+            ("purpose", purpose),
+            ("legal_basis", "PolG NRW"),
+            ("review_by", review.as_str()),
+        ]
+    };
+    assert_eq!(desk.post("analyst", "/export", &fields("kurz")).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        desk.post("reviewer", "/export", &fields("Lagebild zum Wochenende")).await.status,
         StatusCode::FORBIDDEN
     );
-    assert_eq!(
-        desk.post("rule-approver", "/rules/w-neu/move", &[("to", "live")]).await.status,
-        StatusCode::SEE_OTHER
+    let late = [
+        ("format", "csv"),
+        ("purpose", "Lagebild zum Wochenende"),
+        ("legal_basis", "x"),
+        ("review_by", "2099-01-01"),
+    ];
+    assert_eq!(desk.post("analyst", "/export", &late).await.status, StatusCode::BAD_REQUEST);
+    let file = desk.post("analyst", "/export", &fields("Lagebild zum Wochenende")).await;
+    assert_eq!(file.status, StatusCode::OK, "{}", file.body);
+    let entries = desk.cases.ledger(&audit_ledger(NOW)).await.unwrap();
+    let entry = entries.iter().find(|entry| entry.action == "export").unwrap();
+    assert_eq!(entry.reason, "Lagebild zum Wochenende");
+    assert!(file.body.lines().count() > 3 && file.body.lines().all(|line| line.contains(&entry.hash)));
+    assert!(file.headers[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("attachment"));
+}
+
+#[tokio::test]
+async fn a_view_is_an_address_that_can_be_kept_and_forgotten() {
+    let desk = sample_desk().await;
+    let view = [("name", "Meine <Sicht>"), ("address", "by=rule&days=7&rule=w-130-gruppe&evil=//x")];
+    let kept = desk.post("analyst", "/views", &view).await;
+    assert_eq!(kept.status, StatusCode::SEE_OTHER);
+    assert_eq!(kept.headers[header::LOCATION], "/trends?days=7&by=rule&rule=w-130-gruppe");
+    let page = desk.get("analyst", "/trends?by=rule&days=7").await.body;
+    assert!(page.contains("Meine &#60;Sicht&#62;") && page.contains("Welle"), "{page}");
+    assert!(!desk.get("reviewer", "/trends").await.body.contains("Meine"), "views are one's own");
+    desk.post("analyst", "/views", &[("name", "Meine <Sicht>"), ("forget", "1")]).await;
+    assert!(!desk.get("analyst", "/trends").await.body.contains("Meine"));
+    let report = desk.get("data-protection", "/report/download").await;
+    assert!(
+        report.body.starts_with("section,name,value\n") && report.body.contains("reads,"),
+        "{}",
+        report.body
     );
-    assert_eq!(save("id: ../../etc").await, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_blind_look_shows_no_decision_and_counts_only_in_sums() {
+    let desk = sample_desk().await;
+    let id = sample_items(NOW)[0].post.post_id.to_string();
+    let golden = [("post", id.as_str()), ("opinion", "dismiss:quotation")];
+    assert_eq!(desk.post("reviewer", "/quality/golden", &golden).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(desk.post("lead", "/quality/golden", &golden).await.status, StatusCode::SEE_OTHER);
+    let page = desk.get("reviewer", "/quality/blind").await.body;
+    assert!(page.contains(&format!("value=\"{id}\"")), "the golden item is put before a reviewer");
+    let opinion = [("post", id.as_str()), ("opinion", "dismiss:quotation")];
+    assert_eq!(desk.post("reviewer", "/quality/blind", &opinion).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(desk.post("reviewer", "/quality/blind", &opinion).await.status, StatusCode::NOT_FOUND, "once");
+    let figures = desk.get("auditor", "/quality").await.body;
+    assert!(
+        figures.contains("zu wenige") && !figures.contains("reviewer"),
+        "few pairs are not shown, nor people"
+    );
+}
+
+#[tokio::test]
+async fn similar_decisions_stand_beside_an_item() {
+    let desk = sample_desk().await;
+    let items = sample_items(NOW);
+    let mut hits = items.iter().filter(|item| item.verdict.hits.iter().any(|hit| hit.rule == "w-130-gruppe"));
+    let mut next = || hits.next().unwrap().post.post_id.to_string();
+    let (first, second) = (next(), next());
+    for (path, fields) in [
+        (format!("/items/{first}/claim"), vec![]),
+        (format!("/items/{first}/decide"), vec![("decision", "dismiss:quotation")]),
+        (format!("/items/{second}/claim"), vec![]),
+    ] {
+        assert_eq!(desk.post("reviewer", &path, &fields).await.status, StatusCode::SEE_OTHER, "{path}");
+    }
+    let beside = desk.get("reviewer", &format!("/items/{second}/beside")).await.body;
+    assert!(beside.contains(&format!("/items/{first}")), "{beside}");
+    assert!(beside.contains("id=\"post-text\"") && beside.contains("mark-model"));
 }

@@ -27,12 +27,18 @@ pub const TABLES: &[&str] = &[
     "rule_versions",
     "rule_events",
     "rule_revision",
+    "item_rules",
+    "blind_reviews",
+    "golden_items",
     "ledger_heads",
     "ledger_entries",
     "checkpoints",
     "api_tokens",
     "outbox",
     "bulk_items",
+    "item_rules",
+    "blind_reviews",
+    "golden_items",
 ];
 
 /// Rows of each table.

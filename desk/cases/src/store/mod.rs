@@ -6,8 +6,10 @@
 mod backup;
 mod bulk;
 mod cases;
+mod deadlines;
 mod ledgers;
 mod outbox;
+mod quality;
 mod rulebook;
 mod settings;
 mod tokens;
@@ -28,6 +30,7 @@ pub use backup::{RowCounts, TABLES};
 pub use bulk::{BulkOutcome, MAX_BULK};
 pub use cases::{CaseRow, ClaimOutcome, Decision, NewItem};
 pub use outbox::{MAX_ATTEMPTS, Message, pause_secs};
+pub use quality::{BlindItem, RuleOutcome, Similar};
 pub use rulebook::RuleBook;
 pub use tokens::{ApiToken, NewToken, Scope};
 pub use users::{NewUser, SESSION_IDLE_SECS, SESSION_MAX_SECS, Session, User};
@@ -50,6 +53,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         3,
         include_str!("../../migrations/0003_access.up.sql"),
         include_str!("../../migrations/0003_access.down.sql"),
+    ),
+    (
+        4,
+        include_str!("../../migrations/0004_quality.up.sql"),
+        include_str!("../../migrations/0004_quality.down.sql"),
     ),
 ];
 

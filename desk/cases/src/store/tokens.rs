@@ -46,6 +46,9 @@ impl Scope {
     }
 }
 
+/// `revoked_at` of a token that waits for a second person.
+const PENDING: i64 = -1;
+
 /// A token as far as it can be shown again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiToken {
@@ -63,6 +66,8 @@ pub struct ApiToken {
     pub expires_at: Timestamp,
     /// Was it revoked?
     pub revoked: bool,
+    /// Does it wait for a second person?
+    pub pending: bool,
     /// Last use; `None` when it never was.
     pub used_at: Option<Timestamp>,
 }
@@ -85,7 +90,8 @@ pub struct NewToken<'a> {
 }
 
 impl CaseStore {
-    /// Creates a token. Returns its id.
+    /// Creates a token. Returns its id. One that reads more than figures works once a second person approved it:
+    /// who administers sees no content, and must not give it to a machine alone either.
     ///
     /// # Errors
     /// When it has no name, no scope or no sensible end, or the database fails.
@@ -104,7 +110,7 @@ impl CaseStore {
         let mut write = self.write().await?;
         sqlx::query(
             "INSERT INTO api_tokens (id, name, token_sha256, scopes, created_by, created_at, expires_at, revoked_at, used_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)",
         )
         .bind(id.clone())
         .bind(new.name.to_owned())
@@ -113,6 +119,7 @@ impl CaseStore {
         .bind(new.by.to_owned())
         .bind(new.at.as_micros())
         .bind(new.expires_at.as_micros())
+        .bind(if new.scopes == [Scope::ReadFigures] { 0 } else { PENDING })
         .execute(&mut *write.tx)
         .await?;
         write.commit().await?;
@@ -155,13 +162,31 @@ impl CaseStore {
         rows.iter().map(read).collect()
     }
 
+    /// Lets a waiting token work. `false` when none waits under this id, or `by` made it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn approve_token(&self, id: &str, by: &str) -> Result<bool> {
+        let mut write = self.write().await?;
+        let done = sqlx::query(
+            "UPDATE api_tokens SET revoked_at = 0 WHERE id = $1 AND revoked_at = $2 AND created_by <> $3",
+        )
+        .bind(id.to_owned())
+        .bind(PENDING)
+        .bind(by.to_owned())
+        .execute(&mut *write.tx)
+        .await?;
+        write.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Ends a token. `false` when there is none that is still valid.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool> {
         let mut write = self.write().await?;
-        let done = sqlx::query("UPDATE api_tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at = 0")
+        let done = sqlx::query("UPDATE api_tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at <= 0")
             .bind(at.as_micros())
             .bind(id.to_owned())
             .execute(&mut *write.tx)
@@ -180,7 +205,8 @@ fn read(row: &AnyRow) -> Result<ApiToken> {
         created_by: text(row, "created_by")?,
         created_at: time(row, "created_at")?,
         expires_at: time(row, "expires_at")?,
-        revoked: row.try_get::<i64, _>("revoked_at")? != 0,
+        revoked: row.try_get::<i64, _>("revoked_at")? > 0,
+        pending: row.try_get::<i64, _>("revoked_at")? == PENDING,
         used_at: Some(used_at).filter(|at| at.as_micros() != 0),
     })
 }

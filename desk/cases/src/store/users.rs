@@ -110,6 +110,32 @@ impl CaseStore {
         write.commit().await
     }
 
+    /// Uses up the one-time code of `step`. `false` when that one or a later one was used before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn use_totp_step(&self, user: &str, step: i64) -> Result<bool> {
+        let mut write = self.write().await?;
+        // Locks the account, so that of two log-ins with one code a single one wins.
+        sqlx::query("UPDATE users SET id = id WHERE id = $1")
+            .bind(user.to_owned())
+            .execute(&mut *write.tx)
+            .await?;
+        let scope = format!("totp/{user}");
+        let row = sqlx::query("SELECT value FROM settings WHERE scope = $1 AND name = 'step'")
+            .bind(scope.clone())
+            .fetch_optional(&mut *write.tx)
+            .await?;
+        let last =
+            row.map(|row| text(&row, "value")).transpose()?.and_then(|value| value.parse::<i64>().ok());
+        if last.is_some_and(|last| step <= last) {
+            return Ok(false);
+        }
+        super::settings::put(&mut write, &scope, "step", &step.to_string()).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
     /// One account.
     ///
     /// # Errors

@@ -11,9 +11,9 @@ use streife_cases::legal::{ComplaintForm, LegalForm, NormForm, ReachSnapshot, da
 use streife_cases::offence::{Catalogue, Complaint, Offence};
 use streife_cases::role::Action;
 use streife_cases::workflow::{
-    Actor, Case, CaseEvent, CaseOutcome, CaseState, DismissReason, Disposal, Move, Opinion,
+    Actor, Case, CaseEvent, CaseOutcome, CaseState, DismissReason, Disposal, Move, Opinion, step,
 };
-use streife_domain::{Identity, PostId, Reach};
+use streife_domain::{Identity, PostId, Reach, Timestamp};
 
 use super::item::{Fact, Score, facts, scores};
 use super::show::{day, moment};
@@ -22,7 +22,7 @@ use crate::audited::Audited;
 use crate::fault::Fault;
 use crate::guard::Viewer;
 use crate::spans::{Piece, pieces};
-use crate::state::DeskState;
+use crate::state::{DeskState, EvidenceLine, EvidenceSealer};
 
 const MAX_CASES: i64 = 200;
 /// The way of a case that becomes a referral.
@@ -132,6 +132,7 @@ struct CasePage {
     may_work: bool,
     may_seal: bool,
     emergency_due: String,
+    evidence: Vec<EvidenceLine>,
 }
 
 fn block(v: &Viewer, offence: &Offence, form: Option<&NormForm>) -> NormBlock {
@@ -202,6 +203,10 @@ pub(crate) async fn show(
         outcomes: CaseOutcome::ALL,
         may_work: v.may(Action::WorkCase),
         may_seal: v.may(Action::Seal),
+        evidence: match &desk.sealer {
+            Some(sealer) => sealer.status(&case).await,
+            None => Vec::new(),
+        },
         emergency_due: case.emergency.as_ref().map(|e| moment(e.approval_due)).unwrap_or_default(),
         form,
         case,
@@ -288,6 +293,39 @@ fn certificate(case: &Case, v: &Viewer, at: &str) -> String {
     hex::encode(Sha256::digest(format!("erasure\n{}\n{}\n{at}\n{}", case.id, case.post_id, v.user)))
 }
 
+/// Would the workflow let this happen? Asked before something outside it is done that cannot be taken back.
+fn allowed(case: &Case, actor: &Actor, what: &Move, at: Timestamp) -> Result<(), Fault> {
+    let event = CaseEvent { at, actor: actor.clone(), what: what.clone() };
+    step(case, &event).map_err(streife_cases::store::StoreError::from)?;
+    Ok(())
+}
+
+fn unreached(why: String) -> Fault {
+    Fault::new(StatusCode::CONFLICT, why)
+}
+
+fn erases(what: &Move) -> bool {
+    matches!(what, Move::Erase { .. } | Move::ConfirmNoOffence { disposal: Disposal::Erase { .. } })
+}
+
+/// Destroys the evidence before the case says that it is erased, and only when the workflow will let it say so.
+async fn destroyed(
+    sealer: &dyn EvidenceSealer,
+    case: &Case,
+    actor: &Actor,
+    what: Move,
+    at: Timestamp,
+) -> Result<Move, Fault> {
+    allowed(case, actor, &what, at)?;
+    let Some(certificate_sha256) = sealer.erase(case, &actor.user).await.map_err(unreached)? else {
+        return Ok(what);
+    };
+    Ok(match what {
+        Move::Erase { .. } => Move::Erase { certificate_sha256 },
+        _ => Move::ConfirmNoOffence { disposal: Disposal::Erase { certificate_sha256 } },
+    })
+}
+
 pub(crate) async fn make_move(
     State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
@@ -328,7 +366,28 @@ pub(crate) async fn make_move(
         _ => return Err(Fault::bad("unknown step")),
     };
     let actor: Actor = v.actor(what.action().ok_or_else(Fault::forbidden)?)?;
-    desk.cases.apply(&id, actor, what, now).await?;
+    let mut file_number = None;
+    let what = match (&desk.sealer, what) {
+        (Some(sealer), what) if erases(&what) => destroyed(&**sealer, &case, &actor, what, now).await?,
+        (Some(sealer), Move::Send { channel }) => {
+            allowed(&case, &actor, &Move::Send { channel: channel.clone() }, now)?;
+            let sent = sealer.send(&case, &channel, &actor.user).await.map_err(unreached)?;
+            file_number = sent.file_number;
+            Move::Send { channel: sent.channel }
+        }
+        (_, what) => what,
+    };
+    let (case, _) = desk.cases.apply(&id, actor.clone(), what, now).await?;
+    if let Some(file_number) = file_number {
+        desk.cases.apply(&id, actor.clone(), Move::Acknowledge { file_number }, desk.now()).await?;
+    }
+    if let Some(sealer) = &desk.sealer {
+        match case.state {
+            CaseState::Approved => sealer.approved(&case).await,
+            CaseState::Recalled => sealer.recalled(&case, &actor.user).await.map_err(unreached)?,
+            _ => {}
+        }
+    }
     desk.announce("cases");
     Ok(Redirect::to(&format!("/cases/{id}")))
 }
@@ -350,10 +409,14 @@ pub(crate) async fn seal(
     let identity = audited.identity_for_seal(&case).await?.ok_or_else(Fault::not_found)?;
     let (case, _) = desk.cases.apply(&id, actor.clone(), Move::StartCapture, desk.now()).await?;
     let what = match sealer.seal(&case, &item, &identity, &actor.user, desk.now()).await {
-        Ok(seal) => Move::SealEvidence { seal },
-        Err(reason) => Move::CaptureFailed { reason },
+        Ok(Some(seal)) => Some(Move::SealEvidence { seal }),
+        // The sealer goes on asking for the stamps and seals the case itself.
+        Ok(None) => None,
+        Err(reason) => Some(Move::CaptureFailed { reason }),
     };
-    desk.cases.apply(&id, actor, what, desk.now()).await?;
+    if let Some(what) = what {
+        desk.cases.apply(&id, actor, what, desk.now()).await?;
+    }
     desk.announce("cases");
     Ok(Redirect::to(&format!("/cases/{id}")))
 }

@@ -28,6 +28,11 @@ pub(crate) async fn metrics(State(desk): State<DeskState>) -> String {
             &counters.refused,
         ),
         ("streife_desk_failed_logins_total", "Log-ins that failed.", &counters.logins_failed),
+        (
+            "streife_desk_throttled_logins_total",
+            "Log-ins refused for too many failures.",
+            &counters.logins_throttled,
+        ),
         ("streife_desk_decisions_total", "Decisions taken.", &counters.decisions),
     ]
     .map(|(name, help, value)| {

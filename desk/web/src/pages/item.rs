@@ -1,16 +1,16 @@
 //! One item: content veiled by default, why it was flagged, and the decision in two keys.
 
 use askama::Template;
-use axum::extract::{Extension, Form, Path, State};
+use axum::extract::{Extension, Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, Redirect};
 use streife_cases::offence::Catalogue;
 use streife_cases::role::Action;
 use streife_cases::store::ClaimOutcome;
 use streife_cases::workflow::{Case, CaseState, DismissReason, Move, Opinion};
-use streife_domain::{Head, PostId};
+use streife_domain::{Head, PostId, Timestamp};
 
-use super::queue::{Part, new_item, parts_of};
+use super::queue::{Part, claim_next, new_item, parts_of};
 use super::show::{age, moment, number};
 use super::{Fields, html, said};
 use crate::audited::Audited;
@@ -66,6 +66,8 @@ struct ItemPage {
     case_id: String,
     may_decide: bool,
     may_read_case: bool,
+    /// The item decided just before, which can still be taken back.
+    before: String,
 }
 
 pub(crate) fn scores(v: &Viewer, item: &FlaggedItem) -> Vec<Score> {
@@ -84,7 +86,7 @@ pub(crate) fn scores(v: &Viewer, item: &FlaggedItem) -> Vec<Score> {
 }
 
 /// Where it comes from, as facts.
-pub(crate) fn facts(item: &FlaggedItem, now: streife_domain::Timestamp) -> Vec<Fact> {
+pub(crate) fn facts(item: &FlaggedItem, now: Timestamp) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut fact = |key, value: String| {
         if !value.is_empty() {
@@ -118,7 +120,7 @@ pub(crate) fn facts(item: &FlaggedItem, now: streife_domain::Timestamp) -> Vec<F
     facts
 }
 
-fn norm_keys(v: &Viewer) -> Vec<NormKey> {
+pub(crate) fn norm_keys(v: &Viewer) -> Vec<NormKey> {
     let title = |o: &streife_cases::offence::Offence| {
         if v.t.german() { o.title_de.clone() } else { o.title_en.clone() }
     };
@@ -135,6 +137,11 @@ fn norm_keys(v: &Viewer) -> Vec<NormKey> {
         .collect()
 }
 
+/// The rules that hit an item.
+pub(crate) fn rules_of(item: &FlaggedItem) -> Vec<String> {
+    item.verdict.hits.iter().map(|hit| hit.rule.clone()).collect()
+}
+
 fn parse_id(id: &str) -> Result<PostId, Fault> {
     id.parse().map_err(|_| Fault::not_found())
 }
@@ -143,17 +150,31 @@ pub(crate) async fn show(
     State(desk): State<DeskState>,
     audited: Audited,
     Path(id): Path<String>,
+    Query(query): Query<Fields>,
 ) -> Result<Html<String>, Fault> {
     let item = audited.item(parse_id(&id)?).await?.ok_or_else(Fault::not_found)?;
     let case = desk.cases.case_of_post(&id).await?;
-    html(&page(&desk, audited.viewer.clone(), item, case))
+    let mut page = page(&desk, audited.viewer.clone(), item, case);
+    if let Ok(before) = said(&query, "before").parse::<PostId>() {
+        let before = before.to_string();
+        let case = desk.cases.case_of_post(&before).await?;
+        if case.is_some_and(|case| may_undo(&case, &page.v, desk.now())) {
+            page.before = before;
+        }
+    }
+    html(&page)
+}
+
+/// Can `v` still take back the last decision of this case?
+fn may_undo(case: &Case, v: &Viewer, now: Timestamp) -> bool {
+    case.undo.as_ref().is_some_and(|(by, until)| *by == v.user && now <= *until)
 }
 
 fn page(desk: &DeskState, v: Viewer, item: FlaggedItem, case: Option<Case>) -> ItemPage {
     let now = desk.now();
     let state = case.as_ref().map_or(CaseState::Queued, |case| case.state);
     let holder = case.as_ref().and_then(|case| case.holder.clone()).unwrap_or_default();
-    let undo = case.as_ref().and_then(|case| case.undo.clone());
+    let can_undo = case.as_ref().is_some_and(|case| may_undo(case, &v, now));
     let first_by = case.as_ref().and_then(|case| case.first.as_ref().map(|(by, _)| by.clone()));
     let mut norms = norm_keys(&v);
     let more_norms = norms.split_off(norms.len().min(9));
@@ -181,7 +202,8 @@ fn page(desk: &DeskState, v: Viewer, item: FlaggedItem, case: Option<Case>) -> I
         mine: state == CaseState::Claimed && holder == v.user,
         free: state == CaseState::Queued,
         held_by: if state == CaseState::Claimed { holder } else { String::new() },
-        can_undo: undo.is_some_and(|(by, until)| by == v.user && now <= until),
+        can_undo,
+        before: String::new(),
         second_look: state == CaseState::SecondLook && first_by.as_deref() != Some(v.user.as_str()),
         case_id: case.map(|case| case.id).unwrap_or_default(),
         may_decide: v.may(Action::Decide),
@@ -198,6 +220,7 @@ pub(crate) async fn claim(
 ) -> Result<Redirect, Fault> {
     let item = audited.item(parse_id(&id)?).await?.ok_or_else(Fault::not_found)?;
     let actor = audited.viewer.actor(Action::Decide)?;
+    desk.cases.note_rules(&id, &rules_of(&item)).await?;
     match desk.cases.claim(&new_item(&item), &actor, desk.now()).await? {
         ClaimOutcome::Yours(_) | ClaimOutcome::Done(_) => {
             desk.announce("queue");
@@ -259,26 +282,39 @@ pub(crate) async fn undo(
     Ok(Redirect::to(&format!("/items/{id}")))
 }
 
-/// One button, one decision: the button's value says what.
+/// One button, one decision: the button's value says what. Then the next item, or this one with its undo.
 pub(crate) async fn decide(
     State(desk): State<DeskState>,
-    Extension(v): Extension<Viewer>,
+    audited: Audited,
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let (kind, value) = said(&fields, "decision").split_once(':').unwrap_or((said(&fields, "decision"), ""));
+    let what = decision(&fields)?;
+    let danger = matches!(what, Move::Danger { .. });
+    apply(&desk, &audited.viewer, &id, what).await?;
+    Counters::add(&desk.counters.decisions);
+    let go_on = audited.viewer.prefs.go_on || said(&fields, "then") == "next";
+    // Danger stays on screen: what was sent must be seen.
+    if go_on && !danger {
+        if let Some(next) = claim_next(&desk, &audited).await? {
+            return Ok(Redirect::to(&format!("/items/{next}?before={id}")));
+        }
+    }
+    Ok(Redirect::to(&format!("/items/{id}")))
+}
+
+/// What a form decides.
+pub(crate) fn decision(fields: &Fields) -> Result<Move, Fault> {
+    let (kind, value) = said(fields, "decision").split_once(':').unwrap_or((said(fields, "decision"), ""));
     let dismissal = || DismissReason::parse(value).ok_or_else(|| Fault::bad("unknown reason"));
     let norms = || vec![value.to_owned()];
-    let what = match kind {
+    Ok(match kind {
         "norm" => Move::Suspect { norms: norms() },
         "dismiss" => Move::Dismiss { reason: dismissal()? },
         "second" => Move::AskSecondLook { opinion: Opinion::Unsure },
-        "danger" => Move::Danger { note: said(&fields, "note").to_owned() },
+        "danger" => Move::Danger { note: said(fields, "note").to_owned() },
         "opinion-norm" => Move::SecondOpinion { opinion: Opinion::Relevant { norms: norms() } },
         "opinion-dismiss" => Move::SecondOpinion { opinion: Opinion::NotRelevant { reason: dismissal()? } },
         _ => return Err(Fault::bad("unknown decision")),
-    };
-    apply(&desk, &v, &id, what).await?;
-    Counters::add(&desk.counters.decisions);
-    Ok(Redirect::to(&format!("/items/{id}")))
+    })
 }

@@ -1,18 +1,29 @@
 //! The pages. A page is a struct bound to a template; handlers read, build the struct, and render it.
 
 pub(crate) mod admin;
+pub(crate) mod analysis;
 pub(crate) mod assets;
 pub(crate) mod audit;
+pub(crate) mod beside;
+pub(crate) mod bulk;
 pub(crate) mod cases;
+pub(crate) mod export;
 pub(crate) mod figures;
 pub(crate) mod health;
 pub(crate) mod item;
 pub(crate) mod live;
 pub(crate) mod login;
+pub(crate) mod oidc;
+pub(crate) mod quality;
 pub(crate) mod queue;
+pub(crate) mod report;
+pub(crate) mod rule_editor;
+pub(crate) mod rule_trial;
 pub(crate) mod rules;
 pub(crate) mod settings;
 mod show;
+pub(crate) mod tokens;
+pub(crate) mod totp;
 
 use std::collections::HashMap;
 

@@ -3,23 +3,28 @@
 use std::collections::{BTreeSet, HashMap};
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Form, Query, State};
 use axum::response::{Html, Redirect};
 use streife_cases::role::Action;
 use streife_cases::store::{ClaimOutcome, NewItem};
-use streife_domain::{Head, Priority, Timestamp};
+use streife_cases::workflow::{Case, CaseState};
+use streife_domain::{Head, PostId, Priority, Timestamp};
 
+use super::item::rules_of;
 use super::show::{age, number};
 use super::{Fields, html, said};
 use crate::audited::Audited;
 use crate::fault::Fault;
 use crate::guard::Viewer;
-use crate::priority::{Order, Parts, rank};
-use crate::reader::{FlaggedItem, QueueFilter};
+use crate::priority::{Order, Parts};
+use crate::reader::{FlaggedItem, Place, QueueFilter};
 use crate::state::DeskState;
+use crate::wellness::since_break;
 
-/// Items read for one page; the store orders by urgency, so what is beyond is less urgent.
-const MAX_ITEMS: usize = 500;
+/// Rows of one page; the budget of a day is far below.
+const MAX_ROWS: usize = 200;
+/// Places looked at for one page: rows, and what others decided within the last seconds.
+const LOOKED_AT: usize = 400;
 /// The queue that items are filed in. A name of our own: nothing of a post goes into the ledgers.
 const QUEUE: &str = "triage";
 /// Items a team can decide a day, unless the settings say otherwise.
@@ -52,11 +57,12 @@ struct QueuePage {
     v: Viewer,
     nav: &'static str,
     rows: Vec<Row>,
-    below: usize,
+    below: String,
+    more: bool,
     budget: usize,
     decided: usize,
-    high: usize,
-    waiting: usize,
+    high: String,
+    waiting: String,
     order: String,
     level: String,
     language: String,
@@ -64,6 +70,11 @@ struct QueuePage {
     head: String,
     languages: BTreeSet<String>,
     sources: BTreeSet<String>,
+    words: String,
+    lane: &'static str,
+    second_looks: usize,
+    dangers: usize,
+    may_set_budget: bool,
     suggest_break: bool,
     may_decide: bool,
 }
@@ -103,42 +114,28 @@ fn filter(query: &Fields) -> QueueFilter {
         head: said(query, "head").parse::<Head>().ok(),
         rule: some("rule"),
         campaign: u64::from_str_radix(said(query, "campaign"), 16).ok(),
+        words: some("words").map(|words| words.chars().take(100).collect()),
+        sources: Vec::new(),
     }
 }
 
-/// What waits, ranked; items held by somebody are kept and marked.
-async fn waiting(
-    desk: &DeskState,
-    audited: &Audited,
-    query: &Fields,
-) -> Result<Vec<(FlaggedItem, Parts, String)>, Fault> {
-    let now = desk.now();
+/// Places that still wait, with who holds them (`""` when nobody does).
+async fn still_waiting(desk: &DeskState, places: &[Place]) -> Result<Vec<(Place, String)>, Fault> {
+    let ids: Vec<String> = places.iter().map(|place| place.id.to_string()).collect();
     let touched: HashMap<String, (String, String)> = desk
         .cases
-        .touched()
+        .touched_of(&ids)
         .await?
         .into_iter()
         .map(|(post, state, holder)| (post, (state, holder)))
         .collect();
-    let mut items: Vec<(FlaggedItem, Parts)> = audited
-        .flagged(&filter(query), MAX_ITEMS)
-        .await?
-        .into_iter()
-        .filter(|item| {
-            touched.get(&item.post.post_id.to_string()).is_none_or(|(state, _)| state == "claimed")
-        })
-        .map(|item| {
-            let parts = Parts::of(&item, now);
-            (item, parts)
-        })
-        .collect();
-    rank(&mut items, Order::parse(said(query, "order")), now);
-    Ok(items
-        .into_iter()
-        .map(|(item, parts)| {
-            let holder =
-                touched.get(&item.post.post_id.to_string()).map(|(_, h)| h.clone()).unwrap_or_default();
-            (item, parts, holder)
+    Ok(places
+        .iter()
+        .zip(ids)
+        .filter_map(|(place, id)| match touched.get(&id) {
+            None => Some((*place, String::new())),
+            Some((state, holder)) if state == "claimed" => Some((*place, holder.clone())),
+            Some(_) => None,
         })
         .collect())
 }
@@ -147,8 +144,28 @@ pub(crate) fn start_of_day(now: Timestamp) -> Timestamp {
     Timestamp::from_secs(now.as_secs() - now.as_secs().rem_euclid(86_400))
 }
 
+/// Items that the team can decide a day in a queue.
 async fn budget(desk: &DeskState) -> Result<usize, Fault> {
-    Ok(desk.cases.setting("site", "budget").await?.and_then(|b| b.parse().ok()).unwrap_or(DEFAULT_BUDGET))
+    let set = desk.cases.setting("site", &format!("budget/{QUEUE}")).await?;
+    Ok(set.and_then(|budget| budget.parse().ok()).unwrap_or(DEFAULT_BUDGET))
+}
+
+/// Cases that wait in a lane beside the queue; for the second look those that `v` has not seen first.
+async fn lane(desk: &DeskState, v: &Viewer, state: CaseState) -> Result<Vec<PostId>, Fault> {
+    let cases = desk.cases.cases(Some(state), MAX_ROWS as i64).await?;
+    let open = |case: &Case| match state {
+        CaseState::SecondLook => {
+            case.second.is_none() && case.first.as_ref().is_none_or(|(by, _)| *by != v.user)
+        }
+        _ => true,
+    };
+    // Longest waiting first; the list comes latest change first.
+    Ok(cases
+        .iter()
+        .rev()
+        .filter(|row| open(&row.case))
+        .filter_map(|row| row.case.post_id.parse().ok())
+        .collect())
 }
 
 pub(crate) async fn list(
@@ -157,36 +174,84 @@ pub(crate) async fn list(
     Query(query): Query<Fields>,
 ) -> Result<Html<String>, Fault> {
     let now = desk.now();
-    let items = waiting(&desk, &audited, &query).await?;
-    let decisions = desk.cases.decisions(start_of_day(now), 10_000).await?;
-    let budget = budget(&desk).await?;
-    let left = if query.contains_key("all") { usize::MAX } else { budget.saturating_sub(decisions.len()) };
     let v = audited.viewer.clone();
-    let mine = decisions.iter().filter(|decision| decision.actor == v.user).count();
-    let languages = items.iter().map(|(item, ..)| item.verdict.language.code.clone()).collect();
-    let sources = items.iter().map(|(item, ..)| item.post.source.clone()).collect();
+    let today = start_of_day(now);
+    let decided = usize::try_from(desk.cases.decided_since(today, "").await?).unwrap_or(0);
+    let times = desk.cases.decision_times(&v.user, today).await?;
+    let budget = budget(&desk).await?;
+    let seconds = lane(&desk, &v, CaseState::SecondLook).await?;
+    let dangers =
+        if v.may(Action::Emergency) { lane(&desk, &v, CaseState::Danger).await? } else { Vec::new() };
+    let head = audited.head(&filter(&query), Order::parse(said(&query, "order"))).await?;
+    let (lane, items, held): (_, Vec<FlaggedItem>, HashMap<PostId, String>) = match said(&query, "lane") {
+        "second" => ("second", audited.items(&seconds).await?, HashMap::new()),
+        "danger" => ("danger", audited.items(&dangers).await?, HashMap::new()),
+        _ => {
+            let left = if query.contains_key("all") {
+                MAX_ROWS
+            } else {
+                budget.saturating_sub(decided).min(MAX_ROWS)
+            };
+            let looked_at = &head.places[..head.places.len().min(LOOKED_AT)];
+            let mut waiting = still_waiting(&desk, looked_at).await?;
+            waiting.truncate(left);
+            let places: Vec<Place> = waiting.iter().map(|(place, _)| *place).collect();
+            let held = waiting.into_iter().map(|(place, holder)| (place.id, holder)).collect();
+            ("", audited.at_places(&places).await?, held)
+        }
+    };
+    let holder = |item: &FlaggedItem| held.get(&item.post.post_id).map_or("", String::as_str);
     let rows: Vec<Row> =
-        items.iter().take(left).map(|(item, parts, held)| row(&v, item, parts, held, now)).collect();
+        items.iter().map(|item| row(&v, item, &Parts::of(item, now), holder(item), now)).collect();
     let text = |name: &str| said(&query, name).to_owned();
+    let or_chosen = |mut found: BTreeSet<String>, name: &str| {
+        found.extend(Some(text(name)).filter(|chosen| !chosen.is_empty()));
+        found
+    };
     html(&QueuePage {
         nav: "queue",
-        below: items.len() - rows.len(),
-        waiting: items.len(),
-        high: items.iter().filter(|(item, ..)| item.verdict.priority == Priority::High).count(),
-        rows,
+        below: number(head.size.total.saturating_sub(rows.len() as u64)),
+        more: head.size.total > rows.len() as u64,
+        waiting: number(head.size.total),
+        high: number(head.size.high),
         budget,
-        decided: decisions.len(),
+        decided,
         order: text("order"),
         level: text("level"),
         language: text("language"),
         source: text("source"),
         head: text("head"),
-        languages,
-        sources,
-        suggest_break: v.prefs.break_after > 0 && i64::try_from(mine).unwrap_or(0) >= v.prefs.break_after,
+        words: text("words"),
+        languages: or_chosen(
+            items.iter().map(|item| item.verdict.language.code.clone()).collect(),
+            "language",
+        ),
+        sources: or_chosen(items.iter().map(|item| item.post.source.clone()).collect(), "source"),
+        lane,
+        second_looks: seconds.len(),
+        dangers: dangers.len(),
+        may_set_budget: v.may(Action::Approve),
+        suggest_break: v.prefs.break_after > 0
+            && i64::try_from(since_break(&times, now)).unwrap_or(0) >= v.prefs.break_after,
         may_decide: v.may(Action::Decide),
+        rows,
         v,
     })
+}
+
+/// How much the team can decide a day; set by who answers for it.
+pub(crate) async fn set_budget(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+    Form(fields): Form<Fields>,
+) -> Result<Redirect, Fault> {
+    let budget: u16 = said(&fields, "budget").parse().map_err(|_| Fault::bad(v.t.get("queue.budget_bad")))?;
+    let name = format!("budget/{QUEUE}");
+    desk.cases.save_settings("site", &[(name.as_str(), budget.to_string().as_str())]).await?;
+    let details = serde_json::json!({ "budget": budget });
+    desk.cases.audit(v.note(desk.now(), "queue.budget", QUEUE, "", details)).await?;
+    desk.announce("queue");
+    Ok(Redirect::to("/queue"))
 }
 
 fn row(v: &Viewer, item: &FlaggedItem, parts: &Parts, held: &str, now: Timestamp) -> Row {
@@ -217,15 +282,29 @@ pub(crate) fn new_item(item: &FlaggedItem) -> NewItem {
 
 /// Claims the most urgent free item and shows it.
 pub(crate) async fn next(State(desk): State<DeskState>, audited: Audited) -> Result<Redirect, Fault> {
+    Ok(match claim_next(&desk, &audited).await? {
+        Some(id) => Redirect::to(&format!("/items/{id}")),
+        None => Redirect::to("/queue"),
+    })
+}
+
+/// Claims the most urgent item that nobody holds.
+pub(crate) async fn claim_next(desk: &DeskState, audited: &Audited) -> Result<Option<PostId>, Fault> {
     let actor = audited.viewer.actor(Action::Decide)?;
-    for (item, _, held) in waiting(&desk, &audited, &Fields::new()).await? {
-        if !held.is_empty() && held != actor.user {
-            continue;
-        }
-        if let ClaimOutcome::Yours(_) = desk.cases.claim(&new_item(&item), &actor, desk.now()).await? {
-            desk.announce("queue");
-            return Ok(Redirect::to(&format!("/items/{}", item.post.post_id)));
+    let head = audited.head(&QueueFilter::default(), Order::Mixed).await?;
+    for places in head.places.chunks(LOOKED_AT / 4) {
+        for (place, held) in still_waiting(desk, places).await? {
+            let mine = held == actor.user;
+            if !held.is_empty() && !mine || !mine && !audited.reserve(place.id) {
+                continue;
+            }
+            let Some(item) = audited.at_places(&[place]).await?.pop() else { continue };
+            desk.cases.note_rules(&item.post.post_id.to_string(), &rules_of(&item)).await?;
+            if let ClaimOutcome::Yours(_) = desk.cases.claim(&new_item(&item), &actor, desk.now()).await? {
+                desk.announce("queue");
+                return Ok(Some(place.id));
+            }
         }
     }
-    Ok(Redirect::to("/queue"))
+    Ok(None)
 }

@@ -8,23 +8,30 @@ use super::queue::start_of_day;
 use super::{Fields, html, said};
 use crate::fault::Fault;
 use crate::guard::Viewer;
+use streife_domain::Head;
+
+use crate::keys::{COMMANDS, Keys};
 use crate::state::DeskState;
+use crate::wellness::since_break;
 
 #[derive(Template)]
 #[template(path = "settings.html")]
 struct SettingsPage {
     v: Viewer,
     nav: &'static str,
-    today: usize,
+    today: u64,
+    since_break: usize,
+    has_totp: bool,
 }
 
 pub(crate) async fn show(
     State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
 ) -> Result<Html<String>, Fault> {
-    let decisions = desk.cases.decisions(start_of_day(desk.now()), 10_000).await?;
-    let today = decisions.iter().filter(|decision| decision.actor == v.user).count();
-    html(&SettingsPage { v, nav: "settings", today })
+    let today = desk.cases.decided_since(start_of_day(desk.now()), &v.user).await?;
+    let has_totp = desk.cases.user(&v.user).await?.is_some_and(|user| !user.totp_secret.is_empty());
+    let times = desk.cases.decision_times(&v.user, start_of_day(desk.now())).await?;
+    html(&SettingsPage { since_break: since_break(&times, desk.now()), v, nav: "settings", today, has_totp })
 }
 
 pub(crate) async fn save(
@@ -39,14 +46,34 @@ pub(crate) async fn save(
     };
     let lang = if said(&fields, "lang") == "en" { "en" } else { "de" };
     let pause = said(&fields, "break_after").parse::<u16>().unwrap_or(40).to_string();
+    let open: Vec<&str> = Head::ALL
+        .iter()
+        .map(|head| head.as_str())
+        .filter(|head| !fields.contains_key(&format!("veil.{head}")))
+        .collect();
+    // A form that shows no categories (an old page) opens none of them.
+    let open = if open.len() == Head::ALL.len() { String::new() } else { open.join(" ") };
     let values = [
+        ("open_heads", open.as_str()),
         ("lang", lang),
         ("theme", theme),
         ("blur", switch("blur")),
         ("grey", switch("grey")),
         ("keys", switch("keys")),
+        ("go_on", switch("go_on")),
         ("break_after", pause.as_str()),
     ];
-    desk.cases.save_settings(&format!("user/{}", v.user), &values).await?;
+    let mut keymap = Keys::default();
+    for (command, _) in COMMANDS {
+        keymap.set(command, said(&fields, &format!("key.{command}")));
+    }
+    if keymap.clash().is_some() {
+        return Err(Fault::bad(v.t.get("settings.clash")));
+    }
+    let keys: Vec<(String, String)> =
+        keymap.list().into_iter().map(|(command, key)| (format!("key.{command}"), key)).collect();
+    let all: Vec<(&str, &str)> =
+        values.into_iter().chain(keys.iter().map(|(name, key)| (name.as_str(), key.as_str()))).collect();
+    desk.cases.save_settings(&format!("user/{}", v.user), &all).await?;
     Ok(Redirect::to("/settings"))
 }

@@ -1,0 +1,188 @@
+//! Trends for analysts: flagged posts over time by source, language, head, rule; bursts; views kept as addresses.
+
+use askama::Template;
+use axum::extract::{Extension, Form, Query, State};
+use axum::response::{Html, Redirect};
+use streife_domain::{Head, Priority};
+
+use super::show::{line, number};
+use super::{Fields, html, said};
+use crate::burst::burst;
+use crate::fault::Fault;
+use crate::guard::Viewer;
+use crate::reader::{By, QueueFilter, Series};
+use crate::state::DeskState;
+
+/// Series drawn; the rest is counted together.
+const MAX_SERIES: usize = 12;
+/// Views that one person keeps at most.
+const MAX_VIEWS: usize = 30;
+const VIEW: &str = "view/";
+/// What an address of this page may carry.
+const FIELDS: [&str; 7] = ["days", "by", "level", "source", "language", "head", "rule"];
+const DAYS: [u32; 4] = [2, 7, 14, 30];
+
+struct SeriesRow {
+    name: String,
+    total: String,
+    now: String,
+    line: String,
+    burst: String,
+    link: String,
+}
+
+struct View {
+    name: String,
+    link: String,
+}
+
+#[derive(Template)]
+#[template(path = "trends.html")]
+struct TrendsPage {
+    v: Viewer,
+    nav: &'static str,
+    days: u32,
+    all_days: [u32; 4],
+    by: By,
+    all_by: [By; 5],
+    level: String,
+    source: String,
+    language: String,
+    head: String,
+    rule: String,
+    flagged: String,
+    flagged_sum: String,
+    posts: String,
+    posts_sum: String,
+    rows: Vec<SeriesRow>,
+    more: usize,
+    bursts: usize,
+    views: Vec<View>,
+    address: String,
+    may_export: bool,
+}
+
+/// The store's filter of an address.
+pub(crate) fn filter(query: &Fields) -> QueueFilter {
+    let some = |name: &str| Some(said(query, name).to_owned()).filter(|value| !value.is_empty());
+    QueueFilter {
+        level: match said(query, "level") {
+            "high" => Some(Priority::High),
+            "medium" => Some(Priority::Medium),
+            "low" => Some(Priority::Low),
+            _ => None,
+        },
+        language: some("language"),
+        source: some("source"),
+        head: said(query, "head").parse::<Head>().ok(),
+        rule: some("rule"),
+        ..QueueFilter::default()
+    }
+}
+
+/// The known fields of a query as an address; whatever else was there is gone.
+pub(crate) fn address(query: &Fields, changed: &[(&str, &str)]) -> String {
+    let value = |name: &str| {
+        let set = changed.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        set.unwrap_or_else(|| said(query, name).chars().take(120).collect())
+    };
+    let pairs: Vec<(&str, String)> =
+        FIELDS.iter().map(|name| (*name, value(name))).filter(|(_, value)| !value.is_empty()).collect();
+    serde_urlencoded::to_string(pairs).unwrap_or_default()
+}
+
+fn row(v: &Viewer, query: &Fields, by: By, series: &Series) -> SeriesRow {
+    let name = if by == By::Head { v.t.of("head", &series.name) } else { series.name.clone() };
+    SeriesRow {
+        name,
+        total: number(series.total()),
+        now: number(series.per_hour.iter().rev().take(3).sum()),
+        line: line(&series.per_hour, 120, 28),
+        burst: burst(&series.per_hour).map(|sigma| format!("{sigma:.0} σ")).unwrap_or_default(),
+        link: address(query, &[(by.as_str(), &series.name)]),
+    }
+}
+
+pub(crate) async fn trends(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+    Query(query): Query<Fields>,
+) -> Result<Html<String>, Fault> {
+    let days = said(&query, "days").parse::<u32>().ok().filter(|days| DAYS.contains(days)).unwrap_or(DAYS[0]);
+    let by = By::parse(said(&query, "by"));
+    let filter = filter(&query);
+    let mut series = desk.figures.series(&filter, days * 24, by).await?;
+    series.sort_by(|a, b| b.total().cmp(&a.total()).then_with(|| a.name.cmp(&b.name)));
+    // A post counts once here, however many rules or heads it has: told apart by source it has exactly one.
+    let once = if by == By::Source {
+        series.clone()
+    } else {
+        desk.figures.series(&filter, days * 24, By::Source).await?
+    };
+    let mut flagged = vec![0u64; days as usize * 24 + 1];
+    for one in &once {
+        flagged.iter_mut().zip(&one.per_hour).for_each(|(sum, n)| *sum += n);
+    }
+    let all = desk.figures.trends().await?;
+    let rows: Vec<SeriesRow> = series.iter().take(MAX_SERIES).map(|one| row(&v, &query, by, one)).collect();
+    let views = desk
+        .cases
+        .settings(&format!("user/{}", v.user))
+        .await?
+        .into_iter()
+        .filter(|(_, link)| !link.is_empty())
+        .filter_map(|(name, link)| Some(View { name: name.strip_prefix(VIEW)?.to_owned(), link }))
+        .collect();
+    let text = |name: &str| said(&query, name).to_owned();
+    html(&TrendsPage {
+        nav: "trends",
+        flagged: line(&flagged, 720, 140),
+        flagged_sum: number(flagged.iter().sum()),
+        posts: line(&all.posts_per_hour, 720, 140),
+        posts_sum: number(all.posts_per_hour.iter().sum()),
+        bursts: rows.iter().filter(|row| !row.burst.is_empty()).count(),
+        more: series.len().saturating_sub(MAX_SERIES),
+        rows,
+        days,
+        all_days: DAYS,
+        by,
+        all_by: By::ALL,
+        level: text("level"),
+        source: text("source"),
+        language: text("language"),
+        head: text("head"),
+        rule: text("rule"),
+        address: address(&query, &[]),
+        views,
+        may_export: v.may(streife_cases::role::Action::WriteRules),
+        v,
+    })
+}
+
+/// Keeps the present address under a name, or forgets one.
+pub(crate) async fn keep_view(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+    Form(fields): Form<Fields>,
+) -> Result<Redirect, Fault> {
+    let name: String = said(&fields, "name").chars().filter(|c| !c.is_control()).take(60).collect();
+    let asked: Fields = serde_urlencoded::from_str(said(&fields, "address")).unwrap_or_default();
+    let address = address(&asked, &[]);
+    let scope = format!("user/{}", v.user);
+    let kept = desk.cases.settings(&scope).await?;
+    let views = kept.iter().filter(|(key, link)| key.starts_with(VIEW) && !link.is_empty()).count();
+    let forget = fields.contains_key("forget");
+    if name.is_empty() || (!forget && views >= MAX_VIEWS) {
+        return Err(Fault::bad(v.t.get("trends.view_refused")));
+    }
+    // An empty value is a view that was forgotten: settings are never deleted one by one.
+    let value = if forget {
+        String::new()
+    } else if address.is_empty() {
+        "days=2".to_owned()
+    } else {
+        address.clone()
+    };
+    desk.cases.save_settings(&scope, &[(format!("{VIEW}{name}").as_str(), value.as_str())]).await?;
+    Ok(Redirect::to(&format!("/trends?{address}")))
+}
