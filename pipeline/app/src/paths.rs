@@ -13,6 +13,8 @@ pub(crate) struct Paths {
     pub(crate) rules: PathBuf,
     pub(crate) parts: PathBuf,
     pub(crate) sample: PathBuf,
+    /// The installation's pseudonym key.
+    pub(crate) pseudonym_key: PathBuf,
 }
 
 impl Paths {
@@ -24,11 +26,13 @@ impl Paths {
             Some(path) => home.join(path),
             None => home.join(default),
         };
+        let data = data
+            .map(Path::to_owned)
+            .or_else(|| config.paths.data.clone())
+            .unwrap_or_else(|| PathBuf::from("data"));
         Self {
-            data: data
-                .map(Path::to_owned)
-                .or_else(|| config.paths.data.clone())
-                .unwrap_or_else(|| PathBuf::from("data")),
+            pseudonym_key: config.paths.pseudonym_key.clone().unwrap_or_else(|| data.join("pseudonym.key")),
+            data,
             models: shipped(&config.paths.models, "models"),
             rules: shipped(&config.paths.rules, "config/rules"),
             parts: config.paths.parts.clone().unwrap_or_else(default_parts),

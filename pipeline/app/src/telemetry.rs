@@ -1,12 +1,13 @@
 //! Logs to stderr, one line per event worth reading and no post text in it; metrics and health over HTTP.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use axum::http::StatusCode;
 use axum::routing::get;
-use prometheus::{Encoder, TextEncoder};
+use prometheus::core::{Collector, Desc};
+use prometheus::{Encoder, IntGauge, IntGaugeVec, Opts, TextEncoder};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -32,8 +33,86 @@ impl Ready {
     }
 }
 
+fn registered<C: Collector + Clone + 'static>(metric: prometheus::Result<C>) -> C {
+    #[expect(clippy::expect_used, reason = "names and labels are constants of this file")]
+    let metric = metric.expect("valid metric");
+    // A second registration (two tests in one process) keeps the first.
+    let _ = prometheus::default_registry().register(Box::new(metric.clone()));
+    metric
+}
+
+/// Rules in force in this process.
+pub(crate) static RULES_LIVE: LazyLock<IntGauge> =
+    LazyLock::new(|| registered(IntGauge::new("streife_rules_live", "Rules in force in this process")));
+/// Rules and lists left out for an error.
+pub(crate) static RULES_BROKEN: LazyLock<IntGauge> = LazyLock::new(|| {
+    registered(IntGauge::new(
+        "streife_rules_broken",
+        "Errors in rule files; the rules concerned are left out",
+    ))
+});
+/// Cases at the desk, by state.
+pub(crate) static DESK_CASES: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    registered(IntGaugeVec::new(Opts::new("streife_desk_cases", "Cases at the desk, by state"), &["state"]))
+});
+/// Resident memory of this process.
+static RESIDENT: LazyLock<IntGauge> = LazyLock::new(|| {
+    registered(IntGauge::new("streife_process_resident_bytes", "Resident memory of this process"))
+});
+/// The version that runs; always 1.
+static BUILD: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    registered(IntGaugeVec::new(
+        Opts::new("streife_build_info", "The version that runs; always 1"),
+        &["version"],
+    ))
+});
+
+/// Counters that the desk serves at its own address.
+const DESK_COUNTERS: [&str; 4] = [
+    "streife_desk_requests_total",
+    "streife_desk_refused_requests_total",
+    "streife_desk_failed_logins_total",
+    "streife_desk_decisions_total",
+];
+
+/// A metric's name and the labels it has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub(crate) struct MetricName {
+    pub(crate) name: String,
+    pub(crate) labels: Vec<String>,
+    pub(crate) help: String,
+}
+
+/// Every metric a role can show. Metrics without labels are registered by this, so that they are 0 from the start and an
+/// alarm on a counter sees its first step.
+pub(crate) fn catalogue() -> Vec<MetricName> {
+    let own: [&dyn Collector; 5] = [&*RULES_LIVE, &*RULES_BROKEN, &*DESK_CASES, &*RESIDENT, &*BUILD];
+    let own = own.iter().flat_map(|collector| collector.desc()).cloned().collect::<Vec<Desc>>();
+    let all = [
+        own,
+        streife_log::metric_descriptions(),
+        streife_runtime::metric_descriptions(),
+        streife_scoring::metric_descriptions(),
+        streife_store::metric_descriptions(),
+        streife_sdk::metric_descriptions(),
+    ];
+    let mut names: Vec<MetricName> = all
+        .concat()
+        .into_iter()
+        .map(|d| MetricName { name: d.fq_name, labels: d.variable_labels, help: d.help })
+        .collect();
+    names.extend(DESK_COUNTERS.map(|name| MetricName {
+        name: name.to_owned(),
+        labels: Vec::new(),
+        help: "Served by the desk itself".to_owned(),
+    }));
+    names.sort();
+    names
+}
+
 /// The registered metrics in Prometheus' text format.
 pub(crate) fn metrics_text() -> String {
+    RESIDENT.set((crate::cost::resident_megabytes() * 1024.0 * 1024.0) as i64);
     let mut buffer = Vec::new();
     match TextEncoder::new().encode(&prometheus::gather(), &mut buffer) {
         Ok(()) => String::from_utf8_lossy(&buffer).into_owned(),
@@ -63,6 +142,8 @@ pub(crate) async fn serve(listen: SocketAddr, ready: Ready, stop: CancellationTo
         // Registered before (several roles in one process): the first registration serves.
         tracing::debug!(%error, "metrics of the store");
     }
+    catalogue();
+    BUILD.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
     let listener = tokio::net::TcpListener::bind(listen).await?;
     tracing::info!(address = %listener.local_addr()?, "metrics and health");
     axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await }).await?;

@@ -9,7 +9,7 @@ use crate::say::{self, tr};
 pub(crate) fn run(args: &RoleArgs, json: bool) -> CommandResult {
     run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
         if role.config.clickhouse.url.is_some() {
-            store::prepare(&*open::store(&role.config)?, &role.config).await?;
+            store::migrate(&*open::store(&role.config)?, &role.config).await?;
         }
         let cases = desk::open_cases(&role.config, &role.paths).await?;
         let version = cases.migrate().await.map_err(|e| Failure::upstream(e.to_string()))?;

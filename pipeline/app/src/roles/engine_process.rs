@@ -63,6 +63,11 @@ impl EngineProcess {
         StoreConfig::new(&self.url, USER, &self.password)
     }
 
+    /// Its address, and the password of its user for this run.
+    pub(crate) fn reached_by(&self) -> (&str, &str) {
+        (&self.url, &self.password)
+    }
+
     /// Ends it cleanly.
     pub(crate) async fn stop(mut self) {
         // Closing its standard input asks it to end.

@@ -17,6 +17,8 @@ use crate::open;
 
 /// How often counters are rolled up into their lasting form.
 const ROLL_UP_INTERVAL: Duration = Duration::from_secs(300);
+/// Erased rows are invisible at once and taken from disk by merges; so many rounds make sure of it twice a day.
+const ROUNDS_PER_PURGE: u32 = 144;
 
 pub(crate) fn run(args: &RoleArgs) -> CommandResult {
     run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
@@ -28,13 +30,31 @@ pub(crate) fn run(args: &RoleArgs) -> CommandResult {
     })
 }
 
-/// Migrations and retention.
+/// Migrations and retention; with `clickhouse.migrate = false` only a look whether `streife migrate` has run.
 pub(crate) async fn prepare(store: &Store, config: &Config) -> Result<(), Failure> {
+    if !config.clickhouse.migrate {
+        let pending = store.pending_migrations().await.map_err(|e| Failure::upstream(e.to_string()))?;
+        return match pending.first() {
+            None => Ok(()),
+            Some(first) => Err(Failure::configuration(format!(
+                "the database lacks migration {first}; run `streife migrate` as a user who may change tables"
+            ))),
+        };
+    }
+    migrate(store, config).await
+}
+
+/// Brings the tables to this version and their retention to the configuration.
+pub(crate) async fn migrate(store: &Store, config: &Config) -> Result<(), Failure> {
     let applied = store.migrate().await.map_err(|e| Failure::upstream(e.to_string()))?;
     if !applied.applied.is_empty() {
         tracing::info!(count = applied.applied.len(), "ClickHouse migrations applied");
     }
-    let retention = Retention { recent_hours: config.retention.recent_hours, ..Retention::default() };
+    let retention = Retention {
+        recent_hours: config.retention.recent_hours,
+        flagged_days: config.retention.flagged_days,
+        ..Retention::default()
+    };
     store.set_retention(retention).await.map_err(|e| Failure::upstream(e.to_string()))
 }
 
@@ -70,6 +90,7 @@ pub(crate) async fn work(
 }
 
 async fn roll_up(store: Arc<Store>, stop: CancellationToken) {
+    let mut rounds = 0u32;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -80,6 +101,19 @@ async fn roll_up(store: Arc<Store>, stop: CancellationToken) {
         }
         if let Err(error) = store.sweep_erased().await {
             tracing::warn!(%error, "stragglers of erased posts are not swept; tried again later");
+        }
+        // For the metrics: the disk, and when retention last ran.
+        if let Err(error) = store.system_state().await {
+            tracing::warn!(%error, "the state of the database");
+        }
+        if let Err(error) = store.last_erasure_run().await {
+            tracing::warn!(%error, "the last run of retention");
+        }
+        rounds += 1;
+        if rounds % ROUNDS_PER_PURGE == 0
+            && let Err(error) = store.purge_erased().await
+        {
+            tracing::warn!(%error, "erased rows are not taken from disk; tried again later");
         }
     }
 }
