@@ -7,12 +7,12 @@ const MIN_PAST_HOURS: usize = 12;
 /// Posts below which nothing is called a burst.
 const MIN_POSTS: u64 = 8;
 /// From how many standard deviations on it is called one.
-pub const SIGMA: f64 = 6.0;
+const SIGMA: f64 = 6.0;
 
 /// By how many standard deviations the last three hours lie above what the hours before let expect (counts taken as
 /// Poisson, the usual count smoothed by one post); `None` while it is no burst or the past tells too little.
 #[expect(clippy::cast_precision_loss, reason = "counts of posts")]
-pub fn burst(per_hour: &[u64]) -> Option<f64> {
+pub(crate) fn burst(per_hour: &[u64]) -> Option<f64> {
     let past_hours = per_hour.len().checked_sub(NOW_HOURS).filter(|hours| *hours >= MIN_PAST_HOURS)?;
     let (past, now) = per_hour.split_at(past_hours);
     let now: u64 = now.iter().sum();

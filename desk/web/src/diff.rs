@@ -5,7 +5,7 @@ const MAX_LINES: usize = 2_000;
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub(crate) enum Mark {
     /// In both.
     Same,
     /// Only in the new text.
@@ -16,7 +16,7 @@ pub enum Mark {
 
 impl Mark {
     /// CSS class.
-    pub const fn class(self) -> &'static str {
+    pub(crate) const fn class(self) -> &'static str {
         match self {
             Self::Same => "same",
             Self::Added => "added",
@@ -25,7 +25,7 @@ impl Mark {
     }
 
     /// The sign before the line, so that nobody needs to see colours.
-    pub const fn sign(self) -> &'static str {
+    pub(crate) const fn sign(self) -> &'static str {
         match self {
             Self::Same => " ",
             Self::Added => "+",
@@ -35,7 +35,7 @@ impl Mark {
 }
 
 /// The lines of both texts in one order: by a longest common subsequence.
-pub fn lines(old: &str, new: &str) -> Vec<(Mark, String)> {
+pub(crate) fn lines(old: &str, new: &str) -> Vec<(Mark, String)> {
     let (a, b): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     if a.len() > MAX_LINES || b.len() > MAX_LINES {
         let removed = a.iter().map(|line| (Mark::Removed, (*line).to_owned()));

@@ -3,11 +3,11 @@
 use streife_domain::{Head, Timestamp};
 
 /// A pause of this length counts as a break.
-pub const BREAK_SECS: i64 = 10 * 60;
+const BREAK_SECS: i64 = 10 * 60;
 
 /// How many of `times` (newest first) lie after the last break: the gap between two of them, or between the newest and
 /// `now`, that was long enough.
-pub fn since_break(times: &[Timestamp], now: Timestamp) -> usize {
+pub(crate) fn since_break(times: &[Timestamp], now: Timestamp) -> usize {
     let mut later = now;
     for (n, time) in times.iter().enumerate() {
         if later.micros_since(*time) >= BREAK_SECS * 1_000_000 {
@@ -20,7 +20,7 @@ pub fn since_break(times: &[Timestamp], now: Timestamp) -> usize {
 
 /// Is a post with these labels veiled? Where the person opened every one of its categories it is not; a post without
 /// category stays veiled.
-pub fn veiled(blur: bool, open: &[Head], labels: &[Head]) -> bool {
+pub(crate) fn veiled(blur: bool, open: &[Head], labels: &[Head]) -> bool {
     blur && (labels.is_empty() || labels.iter().any(|label| !open.contains(label)))
 }
 
