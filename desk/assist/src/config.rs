@@ -60,11 +60,17 @@ impl AssistConfig {
     ///
     /// # Errors
     /// [`AssistError::Config`] and [`AssistError::Address`].
-    pub fn open(&self, read_key: impl Fn(&PathBuf) -> std::io::Result<String>) -> Result<Assistants, AssistError> {
+    pub fn open(
+        &self,
+        read_key: impl Fn(&PathBuf) -> std::io::Result<String>,
+    ) -> Result<Assistants, AssistError> {
         let endpoint = |service: &Service| {
-            let key = service.key_file.as_ref().map(&read_key).transpose().map_err(|error| {
-                AssistError::Config(format!("key_file cannot be read: {error}"))
-            })?;
+            let key = service
+                .key_file
+                .as_ref()
+                .map(&read_key)
+                .transpose()
+                .map_err(|error| AssistError::Config(format!("key_file cannot be read: {error}")))?;
             Endpoint::new(&service.url, key.map(|key| key.trim().to_owned()), service.allow_remote)
         };
         let open_ai = |service: &Service| {
@@ -83,7 +89,9 @@ impl AssistConfig {
         let transcriber = match &self.transcription {
             None => None,
             Some(service) if service.kind == ServiceKind::LibreTranslate => {
-                return Err(AssistError::Config("LibreTranslate does not transcribe; use kind = \"openai\"".to_owned()));
+                return Err(AssistError::Config(
+                    "LibreTranslate does not transcribe; use kind = \"openai\"".to_owned(),
+                ));
             }
             Some(service) => Some(Arc::new(open_ai(service)?) as Arc<dyn Transcriber>),
         };

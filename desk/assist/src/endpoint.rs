@@ -40,7 +40,9 @@ fn in_the_house(url: &Url) -> bool {
         // A name without a dot is a host of the own network, such as a container's.
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
-            name == "localhost" || !name.contains('.') || HOUSE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
+            name == "localhost"
+                || !name.contains('.')
+                || HOUSE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
         }
         None => false,
     }
@@ -61,7 +63,8 @@ impl Endpoint {
     /// # Errors
     /// [`AssistError::Address`].
     pub fn new(base: &str, key: Option<String>, allow_remote: bool) -> Result<Self, AssistError> {
-        let wrong = |message: &str| AssistError::Address { url: base.to_owned(), message: message.to_owned() };
+        let wrong =
+            |message: &str| AssistError::Address { url: base.to_owned(), message: message.to_owned() };
         let mut base_url = Url::parse(base).map_err(|error| wrong(&error.to_string()))?;
         if !matches!(base_url.scheme(), "http" | "https") || !base_url.has_host() {
             return Err(wrong("write an address such as http://127.0.0.1:5000"));
@@ -118,7 +121,8 @@ impl Endpoint {
         bearer: bool,
     ) -> Result<T, AssistError> {
         let url = self.base.join(path).map_err(|error| self.unusable(&error.to_string()))?;
-        let mut request = self.client.post(url).header(CONTENT_TYPE, content_type).header(ACCEPT, "application/json");
+        let mut request =
+            self.client.post(url).header(CONTENT_TYPE, content_type).header(ACCEPT, "application/json");
         if let (true, Some(key)) = (bearer, &self.key) {
             request = request.header(AUTHORIZATION, format!("Bearer {key}"));
         }
@@ -136,7 +140,11 @@ impl Endpoint {
         }
         // The place of the error, not its context: the answer holds post text.
         serde_json::from_slice(&answer).map_err(|error| {
-            self.unusable(&format!("not the JSON expected (line {}, column {})", error.line(), error.column()))
+            self.unusable(&format!(
+                "not the JSON expected (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
         })
     }
 
@@ -173,8 +181,16 @@ mod tests {
         ] {
             assert!(Endpoint::new(house, None, false).is_ok(), "{house}");
         }
-        for outside in ["https://translate.example.org", "http://8.8.8.8", "http://127.0.0.1.example.org", "https://[2606::1]"] {
-            assert!(matches!(Endpoint::new(outside, None, false), Err(AssistError::Address { .. })), "{outside}");
+        for outside in [
+            "https://translate.example.org",
+            "http://8.8.8.8",
+            "http://127.0.0.1.example.org",
+            "https://[2606::1]",
+        ] {
+            assert!(
+                matches!(Endpoint::new(outside, None, false), Err(AssistError::Address { .. })),
+                "{outside}"
+            );
         }
         assert!(Endpoint::new("https://translate.example.org", None, true).is_ok());
         assert!(Endpoint::new("http://translate.example.org", None, true).is_err(), "outside only encrypted");

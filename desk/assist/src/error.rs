@@ -36,7 +36,9 @@ pub enum AssistError {
         message: String,
     },
     /// The server refused.
-    #[error("{host} answers with status {status}; check model name, key and language pair in [assist] and the server's own log")]
+    #[error(
+        "{host} answers with status {status}; check model name, key and language pair in [assist] and the server's own log"
+    )]
     Refused {
         /// Whom we asked.
         host: String,

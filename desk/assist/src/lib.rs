@@ -119,7 +119,8 @@ fn check_language(code: &str) -> Result<&str, AssistError> {
     let primary = parts.next().unwrap_or_default();
     let fine = matches!(primary.len(), 2 | 3)
         && primary.bytes().all(|byte| byte.is_ascii_lowercase())
-        && parts.all(|part| matches!(part.len(), 2..=4) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        && parts
+            .all(|part| matches!(part.len(), 2..=4) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     if fine { Ok(code) } else { Err(AssistError::Language(code.chars().take(16).collect())) }
 }
 

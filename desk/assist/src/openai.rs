@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    AssistError, Endpoint, MAX_AUDIO_BYTES, Recording, Segment, Transcriber, Transcript, Translation, Translator,
-    check_language, check_text,
+    AssistError, Endpoint, MAX_AUDIO_BYTES, Recording, Segment, Transcriber, Transcript, Translation,
+    Translator, check_language, check_text,
 };
 
 /// A translation that is so many times longer than the text (and this much besides) is something else.
@@ -92,12 +92,16 @@ impl Translator for OpenAi {
                 { "role": "user", "content": json!({ "from": from, "to": to, "text": text }).to_string() },
             ],
         });
-        let completion: Completion =
-            self.endpoint.post("chat/completions", "application/json", body.to_string().into_bytes(), true).await?;
+        let completion: Completion = self
+            .endpoint
+            .post("chat/completions", "application/json", body.to_string().into_bytes(), true)
+            .await?;
         let choice = completion.choices.into_iter().next();
         let choice = choice.ok_or_else(|| self.endpoint.unusable("no choice in it"))?;
         if choice.finish_reason.as_deref() == Some("length") {
-            return Err(self.endpoint.unusable("the translation was cut off; raise the server's limit of tokens"));
+            return Err(self
+                .endpoint
+                .unusable("the translation was cut off; raise the server's limit of tokens"));
         }
         let translated = choice.message.content.unwrap_or_default().trim().to_owned();
         if translated.is_empty() {
@@ -137,9 +141,18 @@ impl Transcriber for OpenAi {
         let segments = heard.segments.into_iter();
         let segments = segments
             .filter(|segment| segment.start.is_finite() && segment.end >= segment.start)
-            .map(|segment| Segment { start: segment.start, end: segment.end, text: segment.text.trim().to_owned() })
+            .map(|segment| Segment {
+                start: segment.start,
+                end: segment.end,
+                text: segment.text.trim().to_owned(),
+            })
             .collect();
-        Ok(Transcript { text: heard.text.trim().to_owned(), language: heard.language, segments, by: self.by() })
+        Ok(Transcript {
+            text: heard.text.trim().to_owned(),
+            language: heard.language,
+            segments,
+            by: self.by(),
+        })
     }
 }
 
@@ -154,7 +167,11 @@ fn extension(media_type: &str) -> Result<&'static str, AssistError> {
         "audio/flac" => "flac",
         "audio/webm" | "video/webm" => "webm",
         "video/mp4" => "mp4",
-        _ => return Err(AssistError::Config("only audio, mp4 and webm recordings can be transcribed".to_owned())),
+        _ => {
+            return Err(AssistError::Config(
+                "only audio, mp4 and webm recordings can be transcribed".to_owned(),
+            ));
+        }
     })
 }
 
@@ -178,7 +195,10 @@ impl Form {
     /// A field; an empty one is left out.
     fn field(mut self, name: &str, value: &str) -> Self {
         if !value.is_empty() {
-            let part = format!("--{}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n", self.boundary);
+            let part = format!(
+                "--{}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n",
+                self.boundary
+            );
             self.body.extend_from_slice(part.as_bytes());
         }
         self
@@ -203,7 +223,8 @@ mod tests {
     #[test]
     fn the_boundary_is_not_in_the_file() {
         let file = b"streife-form-0 streife-form-1";
-        let (content_type, body) = Form::new(file).field("model", "m").field("language", "").with_file("ogg", file);
+        let (content_type, body) =
+            Form::new(file).field("model", "m").field("language", "").with_file("ogg", file);
         assert_eq!(content_type, "multipart/form-data; boundary=streife-form-2");
         let body = String::from_utf8(body).unwrap();
         assert_eq!(body.matches("--streife-form-2").count(), 3);

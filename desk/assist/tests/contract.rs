@@ -4,7 +4,8 @@
 
 use serde_json::{Value, json};
 use streife_assist::{
-    AssistConfig, AssistError, Endpoint, LibreTranslate, MAX_ANSWER_BYTES, OpenAi, Recording, Transcriber, Translator,
+    AssistConfig, AssistError, Endpoint, LibreTranslate, MAX_ANSWER_BYTES, OpenAi, Recording, Transcriber,
+    Translator,
 };
 use wiremock::matchers::{body_json, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -32,7 +33,10 @@ async fn libretranslate_translates_and_tells_the_language() {
         .await;
     let translator = LibreTranslate::new(endpoint(&server, "", Some("k")));
     let translation = translator.translate("Günaydın", None, "de").await.unwrap();
-    assert_eq!((translation.text.as_str(), translation.from.as_deref(), translation.to.as_str()), ("Guten Morgen", Some("tr"), "de"));
+    assert_eq!(
+        (translation.text.as_str(), translation.from.as_deref(), translation.to.as_str()),
+        ("Guten Morgen", Some("tr"), "de")
+    );
     assert!(translation.by.starts_with("LibreTranslate at 127.0.0.1:"), "{}", translation.by);
 }
 
@@ -60,9 +64,11 @@ async fn a_local_model_translates_text_that_is_sent_as_data() {
 async fn a_whisper_server_transcribes_with_times() {
     let answer = json!({"text": " Guten Tag. ", "language": "de", "segments": [
         {"start": 0.0, "end": 1.5, "text": " Guten Tag."}, {"start": 3.0, "end": 1.0, "text": "broken"}]});
-    let server = answering("/v1/audio/transcriptions", ResponseTemplate::new(200).set_body_json(answer)).await;
+    let server =
+        answering("/v1/audio/transcriptions", ResponseTemplate::new(200).set_body_json(answer)).await;
     let transcriber = OpenAi::new(endpoint(&server, "/v1", None), "whisper".to_owned());
-    let recording = Recording { bytes: b"OggS...", media_type: "audio/ogg; codecs=opus", language: Some("de") };
+    let recording =
+        Recording { bytes: b"OggS...", media_type: "audio/ogg; codecs=opus", language: Some("de") };
     let transcript = transcriber.transcribe(recording).await.unwrap();
     assert_eq!((transcript.text.as_str(), transcript.segments.len()), ("Guten Tag.", 1));
     let request = &server.received_requests().await.unwrap()[0];
@@ -80,7 +86,10 @@ async fn servers_that_misbehave_are_explained() {
         (ResponseTemplate::new(302).insert_header("location", "http://example.org/"), "status 302"),
         (ResponseTemplate::new(200).set_body_string("<html>"), "not the JSON expected"),
         (ResponseTemplate::new(200).set_body_string(large), "larger than 2 MiB"),
-        (ResponseTemplate::new(200).set_body_json(json!({"translatedText": " "})), "the translation is empty"),
+        (
+            ResponseTemplate::new(200).set_body_json(json!({"translatedText": " "})),
+            "the translation is empty",
+        ),
     ];
     for (answer, expected) in cases {
         let server = answering("/translate", answer).await;
@@ -135,7 +144,10 @@ fn without_configuration_no_machine_is_asked() {
     for (wrong, expected) in [
         ("[translation]\nkind = \"openai\"\nurl = \"http://127.0.0.1/v1\"\n", "name of a model"),
         ("[transcription]\nkind = \"libretranslate\"\nurl = \"http://127.0.0.1\"\n", "does not transcribe"),
-        ("[translation]\nkind = \"libretranslate\"\nurl = \"https://example.org\"\n", "outside the own network"),
+        (
+            "[translation]\nkind = \"libretranslate\"\nurl = \"https://example.org\"\n",
+            "outside the own network",
+        ),
     ] {
         let message = config(wrong).open(no_key).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");

@@ -29,8 +29,7 @@ impl Bare {
     /// [`ScoringError`] when a part is missing or wrong.
     pub fn open(models: &Path, parts: &Path) -> Result<Self, ScoringError> {
         let manifest = Manifest::read(&library::active(models, Kind::Encoder)?)?;
-        let options =
-            OpenOptions { models, parts, encoder: true, device: Device::Cpu, sessions: 1 };
+        let options = OpenOptions { models, parts, encoder: true, device: Device::Cpu, sessions: 1 };
         let graph = manifest
             .graph
             .clone()

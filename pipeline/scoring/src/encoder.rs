@@ -161,11 +161,7 @@ fn work(mut session: Session, graph: &Graph, jobs: &Mutex<Receiver<Job>>) {
     }
 }
 
-pub(crate) fn run(
-    session: &mut Session,
-    graph: &Graph,
-    ids: &[i64],
-) -> Result<Vec<f32>, ScoringError> {
+pub(crate) fn run(session: &mut Session, graph: &Graph, ids: &[i64]) -> Result<Vec<f32>, ScoringError> {
     let failed = |error: ort::Error| ScoringError::Inference(error.to_string());
     let mask = vec![1_i64; ids.len()];
     let shape = [1, ids.len()];

@@ -72,9 +72,16 @@ impl Opened {
     }
 
     /// Lets the shadow models score what the active one has scored, and counts where their labels differ.
-    fn shadow(&self, active: &Encoder, texts: &[(&str, &Language)], scores: &[Result<Heads<f32>, ScoringError>]) {
+    fn shadow(
+        &self,
+        active: &Encoder,
+        texts: &[(&str, &Language)],
+        scores: &[Result<Heads<f32>, ScoringError>],
+    ) {
         for shadow in &self.shadows {
-            for (((_, language), active_scores), shadow_scores) in texts.iter().zip(scores).zip(shadow.encode(texts)) {
+            for (((_, language), active_scores), shadow_scores) in
+                texts.iter().zip(scores).zip(shadow.encode(texts))
+            {
                 if let (Ok(ours), Ok(theirs)) = (active_scores, shadow_scores) {
                     let ours = labels(Some(active.manifest()), ours, language);
                     let theirs = labels(Some(shadow.manifest()), &theirs, language);

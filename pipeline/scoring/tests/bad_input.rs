@@ -1,6 +1,10 @@
 //! One test for each kind of bad input: a stated default or a clear error, never a panic, never a silent zero.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail by panicking and say what they skip")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests fail by panicking and say what they skip"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

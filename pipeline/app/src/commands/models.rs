@@ -112,20 +112,25 @@ fn evaluate(folders: &Folders, file: &std::path::Path, encode: EncodeArg, json: 
     let metrics = eval(rows, &models, measured)?;
     let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
     if !json {
-        say::line("head            lang      n  pos  macro-F1  AP     P@R.8  ECE");
+        say::line("head            lang      n  pos  macro-F1 [95 %]        AP     P@R.5  P@R.8  ECE");
     }
     for row in &metrics {
         if json {
             say::json(row)?;
         } else {
             say::line(&format!(
-                "{:<15} {:<4} {:>6} {:>4}  {:<8}  {:<5}  {:<5}  {}",
+                "{:<15} {:<4} {:>6} {:>4}  {:<5} {:<15} {:<5}  {:<5}  {:<5}  {}",
                 row.head.as_str(),
                 row.lang,
                 row.n,
                 row.positives,
                 figure(row.macro_f1),
+                row.interval.map_or_else(
+                    || tr("sagt nichts", "says nothing").to_owned(),
+                    |[low, high]| format!("[{low:.3}, {high:.3}]")
+                ),
                 figure(row.average_precision),
+                figure(row.precision_at_recall_05),
                 figure(row.precision_at_recall_08),
                 figure(row.ece)
             ));

@@ -4,6 +4,7 @@ pub(crate) mod collect;
 pub(crate) mod desk;
 pub(crate) mod engine;
 pub(crate) mod engine_process;
+pub(crate) mod model_swap;
 pub(crate) mod score;
 pub(crate) mod store;
 pub(crate) mod up;
@@ -58,7 +59,7 @@ pub(crate) fn block_on<T>(body: impl Future<Output = Result<T, Failure>>) -> Res
 }
 
 /// SIGINT and SIGTERM ask for an orderly end; a second one ends at once.
-fn stop_on_signal(stop: CancellationToken) {
+pub(crate) fn stop_on_signal(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
     tokio::spawn(async move {
         let (Ok(mut terminate), Ok(mut interrupt)) =

@@ -1,23 +1,23 @@
 //! `streife score`: the worker that scores, on CPU or GPU.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use streife_domain::{LegalLabel, PseudonymKey};
 use streife_log::EventLog;
-use streife_runtime::windows::WindowWorker;
 use streife_runtime::score::{ScoreError, ScoreOptions, ScoreWorker};
+use streife_runtime::windows::WindowWorker;
 use streife_runtime::{Analyser, Backoff, RuleFiles, RuleFollower};
 use tokio_util::sync::CancellationToken;
 
+use super::model_swap::{self, ModelSource};
 use super::run_role;
 use crate::cli::ScoreArgs;
 use crate::config::Config;
 use crate::failure::{CommandResult, Failure, Outcome};
-use crate::open::{self, ScoringChoice};
+use crate::open;
 use crate::paths::Paths;
 
 /// How often the rules in the folder and in the log are looked at for changes.
@@ -33,29 +33,22 @@ pub(crate) fn run(args: &ScoreArgs) -> CommandResult {
         let analyser = analyser(&role.config, &role.paths)?;
         let pseudonyms = open::pseudonym_key(&role.paths)?;
         role.ready.set();
-        work(log, analyser, pseudonyms, &role.config, &role.paths.rules, role.stop).await
+        work(log, analyser, pseudonyms, &role.config, &role.paths, role.stop).await
     })
 }
 
 /// Opens models and rules of the configuration.
 pub(crate) fn analyser(config: &Config, paths: &Paths) -> Result<Analyser, Failure> {
-    let choice = ScoringChoice {
-        models: Some(&paths.models),
-        parts: &paths.parts,
-        encode: open::encode_of(&config.scoring.encode)?,
-        device: &config.scoring.device,
-        sessions: config.scoring.sessions.unwrap_or_else(open::cores),
-    };
-    open::analyser(&choice, open::rules_for_role(&paths.rules)?)
+    open::analyser(&ModelSource::new(config, paths)?.choice(), open::rules_for_role(&paths.rules)?)
 }
 
-/// Scores until `stop`; rules are swapped between batches when their files change.
+/// Scores until `stop`; rules and models are swapped between batches when their files change.
 pub(crate) async fn work(
     log: Arc<dyn EventLog>,
     analyser: Analyser,
     pseudonyms: PseudonymKey,
     config: &Config,
-    rules: &Path,
+    paths: &Paths,
     stop: CancellationToken,
 ) -> Result<Outcome, Failure> {
     let analyser = Arc::new(ArcSwap::from_pointee(analyser));
@@ -70,15 +63,21 @@ pub(crate) async fn work(
         legal: Arc::new(legal),
         backoff: Backoff::default(),
     };
-    let watching =
-        tokio::spawn(follow_rules(Arc::clone(&log), rules.to_owned(), Arc::clone(&analyser), stop.clone()));
+    let source = ModelSource::new(config, paths)?;
+    let watching = tokio::spawn(follow_rules(
+        Arc::clone(&log),
+        paths.rules.clone(),
+        Arc::clone(&analyser),
+        stop.clone(),
+    ));
+    let swapping = tokio::spawn(model_swap::follow(source, Arc::clone(&analyser), stop.clone()));
     let windows =
         WindowWorker { log: Arc::clone(&log), analyser: Arc::clone(&analyser), backoff: Backoff::default() };
     let windows = tokio::spawn(windows.run(stop.clone()));
     let worker = ScoreWorker { log, analyser, pseudonyms, clock: open::clock(), options };
     let result = worker.run(stop.clone()).await;
     stop.cancel();
-    let _ = watching.await;
+    let _ = (watching.await, swapping.await);
     match windows.await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "window rules stopped"),
@@ -116,7 +115,10 @@ async fn follow_rules(
             if files != known {
                 known = files.clone();
                 match tokio::task::spawn_blocking(move || open::rules_of(&files)).await {
-                    Ok(rules) => analyser.store(Arc::new(analyser.load().with_rules(rules))),
+                    Ok(rules) => {
+                        // The models may be exchanged at the same moment: neither change may be lost.
+                        analyser.rcu(|current| current.with_rules(Arc::clone(&rules)));
+                    }
                     Err(error) => tracing::error!(%error, "compiling rules failed, the old set stays"),
                 }
             }

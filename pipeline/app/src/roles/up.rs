@@ -78,6 +78,38 @@ fn replay_source(args: &UpArgs, paths: &Paths) -> SourceConfig {
     }
 }
 
+/// Runs the whole site once over the bundled sample in a temporary folder, then `body` over what it stored.
+pub(crate) fn over_sample<F, Fut>(body: F) -> CommandResult
+where
+    F: FnOnce(Arc<Store>, Config, Paths) -> Fut,
+    Fut: Future<Output = CommandResult>,
+{
+    let args = UpArgs {
+        data: None,
+        listen: None,
+        config: crate::cli::ConfigArg::default(),
+        replay: None,
+        live: false,
+        once: true,
+    };
+    let temporary = temporary_data(&args)?;
+    telemetry::start_logging("warn");
+    let result = run_role(None, temporary.as_deref(), |role| async move {
+        setup::ensure(&role.paths)?;
+        let site = Site::start(&role.config, &role.paths, true, role.stop.clone()).await?;
+        let outcome = match site.replay(&role.config, &replay_source(&args, &role.paths)).await {
+            Ok(()) => body(Arc::clone(&site.store), role.config, role.paths).await,
+            Err(failure) => Err(failure),
+        };
+        site.end().await;
+        outcome
+    });
+    if let Some(folder) = temporary {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    result
+}
+
 /// The running parts.
 struct Site {
     engine: Option<EngineProcess>,
@@ -128,10 +160,9 @@ impl Site {
         let analyser = score_role::analyser(config, paths)?;
         let pseudonyms = open::pseudonym_key(paths)?;
         {
-            let (log, config, rules, stop) =
-                (Arc::clone(&log), config.clone(), paths.rules.clone(), stop.clone());
+            let (log, config, paths, stop) = (Arc::clone(&log), config.clone(), paths.clone(), stop.clone());
             workers.spawn(
-                async move { score_role::work(log, analyser, pseudonyms, &config, &rules, stop).await },
+                async move { score_role::work(log, analyser, pseudonyms, &config, &paths, stop).await },
             );
         }
         {
@@ -150,6 +181,17 @@ impl Site {
         json: bool,
     ) -> Result<Outcome, Failure> {
         let started = Instant::now();
+        self.replay(config, source).await?;
+        let summary =
+            self.store.summary(&SummaryScope::All).await.map_err(|e| Failure::upstream(e.to_string()))?;
+        print_summary(&summary, started.elapsed(), json)?;
+        let balanced = summary.accepted
+            == summary.stored + summary.dropped.values().sum::<u64>() + summary.dead.values().sum::<u64>();
+        Ok(Outcome::fine_if(balanced))
+    }
+
+    /// Replays and waits until every record has been stored.
+    async fn replay(&self, config: &Config, source: &SourceConfig) -> Result<(), Failure> {
         collect::work(
             Arc::clone(&self.log),
             config,
@@ -166,12 +208,7 @@ impl Site {
             }
             tokio::time::sleep(PROGRESS_INTERVAL).await;
         }
-        let summary =
-            self.store.summary(&SummaryScope::All).await.map_err(|e| Failure::upstream(e.to_string()))?;
-        print_summary(&summary, started.elapsed(), json)?;
-        let balanced = summary.accepted
-            == summary.stored + summary.dropped.values().sum::<u64>() + summary.dead.values().sum::<u64>();
-        Ok(Outcome::fine_if(balanced))
+        Ok(())
     }
 
     /// Collects and serves the desk until asked to stop.
@@ -183,6 +220,7 @@ impl Site {
                 (Arc::clone(&self.log), config.clone(), health.clone(), self.stop.clone());
             tokio::spawn(async move { collect::work(log, &config, &sources, health, stop).await })
         };
+        let writing = tokio::spawn(collect::write_health(health.clone(), paths.clone(), self.stop.clone()));
         let demo = !args.live && config.source.is_empty();
         let desk = super::desk::serve(
             Arc::clone(&self.store),
@@ -196,6 +234,7 @@ impl Site {
         .await;
         self.stop.cancel();
         collecting.await??;
+        writing.await?;
         desk
     }
 
