@@ -1,7 +1,7 @@
 //! YAML as a tree that remembers where everything stood. Aliases, merge keys and tags are refused: a rule file
 //! is data that people read.
 
-use granit_parser::{Event, Parser, Span};
+use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::limits::{MAX_FILE_BYTES, MAX_YAML_DEPTH};
 use crate::problem::{Problem, Severity, Wording};
@@ -172,6 +172,10 @@ impl<'f> Reader<'f> {
         }
         let mut end = range.end;
         let kind = match event {
+            // The parser writes an absent value as YAML's null.
+            Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "~" => {
+                NodeKind::Scalar(String::new())
+            }
             Event::Scalar(text, _, _, None) => NodeKind::Scalar(text.into_owned()),
             Event::SequenceStart(..) => {
                 let mut items = Vec::new();
@@ -247,6 +251,14 @@ mod tests {
         let NodeKind::Map(pairs) = &documents[0].kind else { panic!("a map") };
         assert!(matches!(&pairs[0].1.kind, NodeKind::Sequence(items) if items.len() == 2));
         assert_eq!(pairs[1].1.text(), Some("z\n"));
+    }
+
+    #[test]
+    fn an_absent_value_is_an_empty_text() {
+        let (documents, _) = read(&File { path: "f", text: "a:\nb: ~\nc: '~'\n" });
+        let NodeKind::Map(pairs) = &documents[0].kind else { panic!("a map") };
+        let values: Vec<_> = pairs.iter().filter_map(|(_, value)| value.text()).collect();
+        assert_eq!(values, ["", "", "~"]);
     }
 
     #[test]

@@ -88,7 +88,18 @@ fn slug(text: &str) -> String {
     if slug.is_empty() { "imported".to_owned() } else { slug }
 }
 
-fn joined(mut parts: Vec<Expr>, kind: fn(Vec<Expr>) -> Kind) -> Option<Expr> {
+/// Joins parts; an AND within an AND and an OR within an OR go up into it.
+fn joined(parts: Vec<Expr>, kind: fn(Vec<Expr>) -> Kind) -> Option<Expr> {
+    let is_and = matches!(kind(Vec::new()), Kind::And(_));
+    let mut flat = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part.kind {
+            Kind::And(inner) if is_and => flat.extend(inner),
+            Kind::Or(inner) if !is_and => flat.extend(inner),
+            kind => flat.push(Expr::new(kind, 0)),
+        }
+    }
+    let mut parts = flat;
     match parts.len() {
         0 => None,
         1 => parts.pop(),
