@@ -17,6 +17,7 @@ use streife_text::language::Identifier;
 use crate::config::{Config, LogKind};
 use crate::failure::Failure;
 use crate::paths::Paths;
+use crate::telemetry;
 
 const TOPICS: &str = include_str!("../../../schemas/topics.toml");
 /// A rule folder deeper than this is a mistake or a loop.
@@ -98,6 +99,9 @@ pub(crate) fn rules_of(files: &[(String, String)]) -> Arc<RuleSet> {
     for problem in &compiled.problems {
         tracing::warn!("{}", describe(problem));
     }
+    let errors = compiled.problems.iter().filter(|problem| problem.is_error()).count();
+    telemetry::RULES_LIVE.set(i64::try_from(compiled.set.rules().len()).unwrap_or(i64::MAX));
+    telemetry::RULES_BROKEN.set(i64::try_from(errors).unwrap_or(i64::MAX));
     tracing::info!(rules = compiled.set.rules().len(), version = compiled.set.version(), "rules compiled");
     Arc::new(compiled.set)
 }
@@ -139,20 +143,25 @@ pub(crate) fn analyser(choice: &ScoringChoice<'_>, rules: Arc<RuleSet>) -> Resul
         let identifier = Arc::new(Identifier::rules_only());
         return Ok(Analyser::new(identifier, Arc::new(Models::off()), rules, Encode::None));
     };
+    let models = models(choice, models_folder)?;
+    let identifier = identifier(models_folder, choice.parts)?;
+    Ok(Analyser::new(identifier, Arc::new(models), rules, choice.encode))
+}
+
+/// Opens gate and encoder of a folder; golden scores are checked.
+pub(crate) fn models(choice: &ScoringChoice<'_>, folder: &Path) -> Result<Models, Failure> {
     let device: Device = choice
         .device
         .parse()
         .map_err(|e: streife_scoring::UnknownDevice| Failure::configuration(e.to_string()))?;
-    let models = Models::open(&OpenOptions {
-        models: models_folder,
+    Models::open(&OpenOptions {
+        models: folder,
         parts: choice.parts,
         encoder: choice.encode != Encode::None,
         device,
         sessions: choice.sessions.get(),
     })
-    .map_err(|e| Failure::configuration(format!("{:#}", anyhow::Error::from(e))))?;
-    let identifier = identifier(models_folder, choice.parts)?;
-    Ok(Analyser::new(identifier, Arc::new(models), rules, choice.encode))
+    .map_err(|e| Failure::configuration(format!("{:#}", anyhow::Error::from(e))))
 }
 
 /// Reads `gated`, `all` or `none`.
@@ -214,21 +223,24 @@ pub(crate) fn store(config: &Config) -> Result<Arc<Store>, Failure> {
     };
     let mut store = StoreConfig::new(url, &section.user, password);
     store.database.clone_from(&section.database);
+    store.ca_file.clone_from(&section.ca_file);
     Ok(Arc::new(Store::connect(store).map_err(|e| Failure::upstream(e.to_string()))?))
 }
 
-/// The installation's pseudonym key: `STREIFE_PSEUDONYM_KEY` (64 hex digits, for several machines) or a file in the
-/// data folder, made on first use.
+/// The installation's pseudonym key: `STREIFE_PSEUDONYM_KEY` (64 hex digits), or the file `paths.pseudonym_key`, else
+/// one in the data folder; made on first use.
 pub(crate) fn pseudonym_key(paths: &Paths) -> anyhow::Result<PseudonymKey> {
     if let Ok(text) = std::env::var("STREIFE_PSEUDONYM_KEY") {
         return key_from_hex(text.trim()).context("STREIFE_PSEUDONYM_KEY");
     }
-    let path = paths.data.join("pseudonym.key");
+    let path = &paths.pseudonym_key;
     if !path.exists() {
-        fs::create_dir_all(&paths.data).with_context(|| format!("creating {}", paths.data.display()))?;
-        write_secret(&path, &hex::encode(rand::random::<[u8; 32]>()))?;
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        }
+        write_secret(path, &hex::encode(rand::random::<[u8; 32]>()))?;
     }
-    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     key_from_hex(text.trim()).with_context(|| path.display().to_string())
 }
 

@@ -101,6 +101,12 @@ impl Analyser {
         Self::new(Arc::clone(&self.identifier), Arc::clone(&self.models), rules, self.encode)
     }
 
+    /// The same with other models.
+    #[must_use]
+    pub fn with_models(&self, models: Arc<Models>) -> Self {
+        Self::new(Arc::clone(&self.identifier), models, Arc::clone(&self.rules), self.encode)
+    }
+
     /// What computes the verdicts.
     pub const fn versions(&self) -> &ModelVersions {
         &self.versions
