@@ -40,7 +40,7 @@ pub use connector::{Connect, Connector, Cursor, Deps, Fetched, Kind, Pace};
 pub use driver::{CursorStore, RunOptions, Sink, SinkError, run_source};
 pub use error::{FetchClass, FetchError};
 pub use health::{Health, HealthBoard};
-pub use http::{Http, HttpConfig, Request, Response};
+pub use http::{Guard, Http, HttpConfig, Request, Response};
 pub use metrics::descriptions as metric_descriptions;
 pub use observation::Observation;
 pub use parsed::{ParseContext, ParseProblem, Parsed, ParsedEvent};

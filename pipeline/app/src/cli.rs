@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Engine(EngineArgs),
     /// Score JSON lines from stdin to stdout, offline.
     Scan(ScanArgs),
-    /// Watch rules: check, test, explain, backtest, stats.
+    /// Watch rules: check, test, explain, backtest, stats, fmt, import, export.
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Models: list, verify, eval, card.
@@ -57,16 +57,16 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Referral(ReferralCommand),
     /// Check a referral package offline.
-    Verify {
-        /// The package (`.zip`).
-        package: PathBuf,
-    },
+    Verify(VerifyArgs),
     /// The two ledgers: verify, export.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Erase what is due: run, report.
     #[command(subcommand)]
     Retention(RetentionCommand),
+    /// A whole site on one machine: Kafka, ClickHouse, PostgreSQL, Prometheus, each role a process.
+    #[command(subcommand)]
+    Site(SiteCommand),
     /// Fetch the pinned native parts through the package clients of this machine.
     Setup {
         /// Take the packages from this folder instead (air-gapped).
@@ -79,6 +79,10 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Bring ClickHouse and the case database to this version.
     Migrate(RoleArgs),
+    /// Copy the case database and the evidence into a folder; keys are named, not copied.
+    Backup(BackupArgs),
+    /// Bring a backup into an empty installation.
+    Restore(RestoreArgs),
     /// Check a configuration; all errors at once.
     CheckConfig(ConfigArg),
     /// Completions for a shell.
@@ -111,6 +115,24 @@ pub(crate) struct RoleArgs {
     /// Data folder.
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BackupArgs {
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+    /// A new or empty folder.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+    /// The folder that `backup` wrote.
+    #[arg(long)]
+    pub(crate) from: PathBuf,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -216,6 +238,47 @@ pub(crate) enum RulesCommand {
     },
     /// Hits per rule and day.
     Stats(RoleArgs),
+    /// Bring files into canonical form, comments kept.
+    Fmt {
+        #[command(flatten)]
+        dir: RulesDir,
+        /// Files (default: all of the folder).
+        files: Vec<PathBuf>,
+        /// Write nothing; fail when a file is not formatted.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Print a foreign list or rule as a document for the rules folder.
+    Import {
+        /// Its shape.
+        shape: RuleShape,
+        /// The file.
+        file: PathBuf,
+        /// Name of the list (default: the file's).
+        #[arg(long)]
+        name: Option<String>,
+        /// Who answers for the list.
+        #[arg(long, default_value = "")]
+        owner: String,
+    },
+    /// Print a list as plain keywords or a rule in the shape of Sigma.
+    Export {
+        #[command(flatten)]
+        dir: RulesDir,
+        /// The shape.
+        shape: RuleShape,
+        /// List or rule.
+        name: String,
+    },
+}
+
+/// Shapes of other systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum RuleShape {
+    /// A term a line.
+    Keywords,
+    /// A Sigma rule.
+    Sigma,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -263,14 +326,53 @@ pub(crate) enum SourcesCommand {
     },
     /// Check the configuration of all sources.
     Check(ConfigArg),
+    /// Add a source to the configuration file; asks on a terminal for what flags leave open.
+    Add(SourceAddArgs),
     /// Parse recorded pages, events or frames from files, offline.
     Parse {
         /// feed, page, jetstream, mastodon, telegram, jsonl, csv, warc ...
         kind: String,
+        /// A forum profile of one's own (TOML), instead of the shipped ones.
+        #[arg(long)]
+        profile: Option<PathBuf>,
         /// The files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SourceAddArgs {
+    /// feed, page, mastodon, telegram ...
+    pub(crate) kind: String,
+    /// The source's name: letters, digits, - and _.
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// A setting, as in the template of the kind: `--set urls=https://example.org/feed`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// danger_prevention, crime_prevention, prosecution or media_supervision.
+    #[arg(long)]
+    pub(crate) purpose: Option<String>,
+    /// Order, statute or agreement.
+    #[arg(long)]
+    pub(crate) legal_basis: Option<String>,
+    /// YYYY-MM-DD.
+    #[arg(long)]
+    pub(crate) review_by: Option<String>,
+    /// Seconds between two fetches (default: the template's).
+    #[arg(long)]
+    pub(crate) interval_secs: Option<i64>,
+    /// The agreement that the platform's terms need (x, reddit, tiktok, vk).
+    #[arg(long)]
+    pub(crate) agreement: Option<String>,
+    /// Until when it holds, YYYY-MM-DD.
+    #[arg(long)]
+    pub(crate) valid_until: Option<String>,
+    /// Never ask, even on a terminal.
+    #[arg(long)]
+    pub(crate) no_questions: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -305,10 +407,24 @@ pub(crate) enum ReferralCommand {
         out: PathBuf,
     },
     /// Check a referral package offline.
-    Verify {
-        /// The package (`.zip`).
-        package: PathBuf,
-    },
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VerifyArgs {
+    /// The package: the container (`.zip`), or the folder it was unpacked into.
+    pub(crate) package: PathBuf,
+    /// PEM file with root certificates that time stamps must lead to (default: those in the package, which are named
+    /// for comparing).
+    #[arg(long = "trust")]
+    pub(crate) trust: Vec<PathBuf>,
+    /// Ed25519 public key that may sign package and ledger: a PEM file or a file with 64 hex digits (default: the one
+    /// in the package, which is named for comparing).
+    #[arg(long = "signer")]
+    pub(crate) signer: Vec<PathBuf>,
+    /// Different time-stamp services that the package needs.
+    #[arg(long, default_value_t = streife_evidence::verify::DEFAULT_SERVICES)]
+    pub(crate) services: usize,
 }
 
 #[derive(Debug, Subcommand)]
@@ -320,9 +436,67 @@ pub(crate) enum AuditCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum SiteCommand {
+    /// Start it, say where it is, stop it with Ctrl-C.
+    Up(SiteUpArgs),
+    /// Is the role at this address ready? For health checks of containers.
+    Health {
+        /// The role's `metrics.listen`.
+        #[arg(long)]
+        address: SocketAddr,
+    },
+    /// Every metric with its labels, for dashboards and alarms.
+    Metrics,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SiteUpArgs {
+    /// Folder of the site (default `data/site`; with --once a fresh temporary one).
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// Address of the desk (default: a free port).
+    #[arg(long)]
+    pub(crate) listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArg,
+    /// Replay a recording instead of the configured sources, end when it is stored, print a summary.
+    #[arg(long)]
+    pub(crate) once: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum RetentionCommand {
     /// Erase what is due and print the certificate.
-    Run(RoleArgs),
+    Run {
+        #[command(flatten)]
+        role: RoleArgs,
+        /// Stay and run again every so many hours.
+        #[arg(long)]
+        every_hours: Option<u32>,
+    },
     /// What is kept, why, until when.
     Report(RoleArgs),
+    /// Everything stored about one person, for an access request; the reading is logged.
+    Subject(SubjectArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SubjectArgs {
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+    /// The platform, such as `bluesky`.
+    #[arg(long)]
+    pub(crate) platform: String,
+    /// The person's id there, as the platform names it.
+    #[arg(long)]
+    pub(crate) author: String,
+    /// The request this answers (file number).
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Who reads: your user name at the desk.
+    #[arg(long)]
+    pub(crate) operator: String,
+    /// Write into this file, readable by its owner alone (default: standard output).
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
 //! One struct for each section; names are nouns with their unit last.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) metrics: MetricsSection,
     /// How long things are kept.
     pub(crate) retention: RetentionSection,
+    /// Sealing and referral.
+    pub(crate) evidence: super::evidence::EvidenceSection,
     /// Who asks, told to every server that is read.
     pub(crate) collect: CollectSection,
     /// What is read.
@@ -42,6 +45,8 @@ pub(crate) struct PathsSection {
     pub(crate) models: Option<PathBuf>,
     pub(crate) rules: Option<PathBuf>,
     pub(crate) parts: Option<PathBuf>,
+    /// File with the pseudonym key, 64 hex digits (default: made in the data folder). Machines that share a log share it.
+    pub(crate) pseudonym_key: Option<PathBuf>,
 }
 
 /// Which log.
@@ -72,11 +77,15 @@ impl Default for LogSection {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ClickHouseSection {
-    /// `http://host:8123`; without it `up` starts the embedded engine.
+    /// `https://host:8443` or `http://host:8123`; without it `up` starts the embedded engine.
     pub(crate) url: Option<String>,
+    /// File with the certificates, in PEM, of the only authorities that may vouch for the server (default: the web's).
+    pub(crate) ca_file: Option<PathBuf>,
     pub(crate) database: String,
     pub(crate) user: String,
     pub(crate) password: Option<SecretSource>,
+    /// Bring the tables to this version when a role starts. Off where the roles' users may not: `streife migrate` runs first.
+    pub(crate) migrate: bool,
     /// A batch is written when it has so many rows,
     pub(crate) batch_rows: usize,
     /// or is so old.
@@ -87,9 +96,11 @@ impl Default for ClickHouseSection {
     fn default() -> Self {
         Self {
             url: None,
+            ca_file: None,
             database: "streife".to_owned(),
             user: "streife".to_owned(),
             password: None,
+            migrate: true,
             batch_rows: 50_000,
             batch_age_ms: 500,
         }
@@ -131,11 +142,21 @@ pub(crate) struct DeskSection {
     pub(crate) public_url: Option<String>,
     /// `postgres://...`; default: SQLite in the data folder.
     pub(crate) database_url: Option<SecretSource>,
+    /// Log-in at an identity provider.
+    pub(crate) oidc: Option<super::access::OidcSection>,
+    /// Receivers of alarms by name.
+    pub(crate) alerts: BTreeMap<String, super::access::AlertSection>,
 }
 
 impl Default for DeskSection {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8420)), public_url: None, database_url: None }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
+            public_url: None,
+            database_url: None,
+            oidc: None,
+            alerts: BTreeMap::new(),
+        }
     }
 }
 
@@ -153,11 +174,23 @@ pub(crate) struct RetentionSection {
     pub(crate) recent_hours: u32,
     /// Flagged and dismissed.
     pub(crate) dismissed_days: u32,
+    /// Flagged, whatever became of it, where the purpose has no term of its own.
+    pub(crate) flagged_days: u32,
+    /// Flagged, by purpose (`prosecution`, ...); a post of an open case stays.
+    pub(crate) days_by_purpose: BTreeMap<String, u32>,
+    /// Keys of backups.
+    pub(crate) backup_days: u32,
 }
 
 impl Default for RetentionSection {
     fn default() -> Self {
-        Self { recent_hours: 72, dismissed_days: 14 }
+        Self {
+            recent_hours: 72,
+            dismissed_days: 14,
+            flagged_days: 180,
+            days_by_purpose: BTreeMap::new(),
+            backup_days: 35,
+        }
     }
 }
 
@@ -168,10 +201,12 @@ pub(crate) struct CollectSection {
     pub(crate) contact: String,
     /// Read private addresses too (own test servers).
     pub(crate) allow_private: bool,
+    /// `socks5h://127.0.0.1:9050`: the proxy for onion services, which are refused without.
+    pub(crate) socks_proxy: Option<String>,
 }
 
 impl Default for CollectSection {
     fn default() -> Self {
-        Self { contact: "https://example.org/streife".to_owned(), allow_private: false }
+        Self { contact: "https://example.org/streife".to_owned(), allow_private: false, socks_proxy: None }
     }
 }

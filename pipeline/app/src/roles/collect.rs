@@ -1,6 +1,8 @@
 //! `streife collect`: the configured sources into the log.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use streife_domain::Clock;
 use streife_log::EventLog;
@@ -13,10 +15,11 @@ use super::run_role;
 use crate::cli::RoleArgs;
 use crate::config::Config;
 use crate::failure::{CommandResult, Failure, Outcome};
+use crate::paths::Paths;
 use crate::{kinds, open};
 
 /// Kinds that read files, not live sources: they need no legal label of their own.
-const FILE_KINDS: [&str; 4] = ["archive", "jsonl", "csv", "warc"];
+pub(crate) const FILE_KINDS: [&str; 4] = ["archive", "jsonl", "csv", "warc"];
 
 pub(crate) fn run(args: &RoleArgs) -> CommandResult {
     run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
@@ -25,7 +28,14 @@ pub(crate) fn run(args: &RoleArgs) -> CommandResult {
         }
         let log = open::log(&role.config, &role.paths).await?;
         role.ready.set();
-        work(log, &role.config, &role.config.source, HealthBoard::default(), role.stop).await
+        let (health, ended) = (HealthBoard::default(), CancellationToken::new());
+        let writing = write_health(health.clone(), role.paths.clone(), ended.clone());
+        let working = async {
+            let result = work(log, &role.config, &role.config.source, health, role.stop).await;
+            ended.cancel();
+            result
+        };
+        tokio::join!(working, writing).0
     })
 }
 
@@ -57,11 +67,45 @@ pub(crate) fn deps(config: &Config, clock: Arc<dyn Clock>) -> Result<Deps, Failu
     let http = HttpConfig {
         contact: config.collect.contact.clone(),
         allow_private: config.collect.allow_private,
+        socks_proxy: config.collect.socks_proxy.clone(),
         seed: rand::random(),
         ..HttpConfig::default()
     };
     let http = Http::new(&http, Arc::clone(&clock)).map_err(|e| Failure::configuration(e.to_string()))?;
     Ok(Deps { http, clock, kinds: kinds::all() })
+}
+
+/// How often the state of the sources is written to the data folder, for `streife sources list`.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
+
+fn health_file(paths: &Paths) -> PathBuf {
+    paths.data.join("sources.health.json")
+}
+
+/// What the collecting process last wrote, by source; empty where none has run.
+pub(crate) fn last_health(paths: &Paths) -> serde_json::Map<String, serde_json::Value> {
+    let text = std::fs::read(health_file(paths)).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// Writes the state of the sources again and again, until `stop`.
+pub(crate) async fn write_health(health: HealthBoard, paths: Paths, stop: CancellationToken) {
+    let file = health_file(&paths);
+    if let Err(error) = std::fs::create_dir_all(&paths.data) {
+        tracing::warn!(%error, folder = %paths.data.display(), "the data folder cannot be made");
+    }
+    loop {
+        let ended = tokio::time::timeout(HEALTH_INTERVAL, stop.cancelled()).await.is_ok();
+        let beside = file.with_extension("new");
+        let text = serde_json::to_vec(&health.snapshot()).unwrap_or_default();
+        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &file));
+        if let Err(error) = written {
+            tracing::warn!(%error, file = %file.display(), "the state of the sources cannot be written");
+        }
+        if ended {
+            return;
+        }
+    }
 }
 
 /// Runs all enabled sources until all are finished or `stop`.
