@@ -106,6 +106,11 @@ pub fn totp_step(secret_hex: &str, code: &str, now: Timestamp) -> Option<i64> {
         .find(|step| totp(&secret, *step).as_bytes().ct_eq(code.trim().as_bytes()).into())
 }
 
+/// The code that an authenticator app with this secret (hexadecimal) shows at `now`.
+pub fn totp_now(secret_hex: &str, now: Timestamp) -> Option<String> {
+    Some(totp(&hex::decode(secret_hex).ok()?, now.as_secs().div_euclid(TOTP_STEP_SECS)))
+}
+
 /// Is `code` the one-time code of `secret` (hexadecimal) at `now`, one step before or after?
 pub fn totp_matches(secret_hex: &str, code: &str, now: Timestamp) -> bool {
     totp_step(secret_hex, code, now).is_some()

@@ -146,6 +146,11 @@ async fn desk_for(issuer: &str) -> Desk {
     open(Arc::new(SampleReader::new(NOW)), access).await
 }
 
+async fn desk_at(shared: &Shared) -> Desk {
+    let url = shared.lock().unwrap().url.clone();
+    desk_for(&url).await
+}
+
 fn query(location: &str) -> HashMap<String, String> {
     serde_urlencoded::from_str(location.split_once('?').unwrap().1).unwrap()
 }
@@ -177,7 +182,7 @@ async fn log_in(desk: &Desk, shared: &Shared) -> (Answer, String) {
 #[tokio::test]
 async fn a_service_account_logs_in_and_its_state_works_once() {
     let shared = provider().await;
-    let desk = desk_for(&shared.lock().unwrap().url.clone()).await;
+    let desk = desk_at(&shared).await;
     let (answer, state) = log_in(&desk, &shared).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     let session = cookie(&answer, "streife_session").unwrap();
@@ -199,7 +204,7 @@ async fn a_service_account_logs_in_and_its_state_works_once() {
 #[tokio::test]
 async fn an_answer_for_another_browser_is_refused() {
     let shared = provider().await;
-    let desk = desk_for(&shared.lock().unwrap().url.clone()).await;
+    let desk = desk_at(&shared).await;
     let begun = fetch(&desk, "/login/oidc", "").await;
     let state = query(begun.headers[header::LOCATION].to_str().unwrap())["state"].clone();
     for cookies in ["", "streife_oidc=", "streife_oidc=other"] {
@@ -211,7 +216,7 @@ async fn an_answer_for_another_browser_is_refused() {
 #[tokio::test]
 async fn no_lie_of_a_provider_opens_a_session() {
     let shared = provider().await;
-    let desk = desk_for(&shared.lock().unwrap().url.clone()).await;
+    let desk = desk_at(&shared).await;
     for lie in [
         Lie::Nonce,
         Lie::Audience,
@@ -237,7 +242,7 @@ async fn no_lie_of_a_provider_opens_a_session() {
 #[tokio::test]
 async fn roles_that_check_each_other_no_roles_and_names_of_others_are_refused_and_on_record() {
     let shared = provider().await;
-    let desk = desk_for(&shared.lock().unwrap().url.clone()).await;
+    let desk = desk_at(&shared).await;
     for (roles, name, subject) in [
         (vec!["streife-case-officer", "streife-lead"], "rita.revier", "0b5f"),
         (vec!["offline_access"], "rita.revier", "0b5f"),

@@ -65,7 +65,14 @@ pub(crate) async fn save(
     let stored = stored(&desk, &v).await?;
     let offered = said(&fields, "secret").to_owned();
     let secret = if stored.is_empty() { &offered } else { &stored };
-    if !password::usable_totp_secret(secret) || !password::totp_matches(secret, said(&fields, "code"), now) {
+    let step = Some(secret)
+        .filter(|secret| password::usable_totp_secret(secret))
+        .and_then(|secret| password::totp_step(secret, said(&fields, "code"), now));
+    let fits = match step {
+        Some(step) => desk.cases.use_totp_step(&v.user, step).await?,
+        None => false,
+    };
+    if !fits {
         desk.throttle.failed(&key, now);
         return page(v, &stored, &offered, true);
     }

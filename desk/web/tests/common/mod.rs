@@ -103,14 +103,6 @@ pub fn http() -> reqwest::Client {
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
-/// The one-time code that an app would show (RFC 6238), found by asking for it.
-pub fn totp(secret: &str, now: Timestamp) -> String {
-    (0..1_000_000)
-        .map(|n| format!("{n:06}"))
-        .find(|code| password::totp_step(secret, code, now) == Some(now.as_secs().div_euclid(30)))
-        .unwrap()
-}
-
 impl Desk {
     pub async fn add_user(&self, id: &str, role: Role) {
         static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
