@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use streife_domain::Timestamp;
 use streife_rules::{Rate, is_odd};
-use streife_store::queries::SummaryScope;
+use streife_store::queries::{self, Dimension, SummaryScope};
 use streife_web::reader::{
-    CampaignFigures, Count, Figures, ReadError, RuleDayFigures, RuleFigures, SourceFigures, StageFigures,
-    SystemFigures, Trends,
+    By, CampaignFigures, Count, Figures, QueueFilter, ReadError, RuleDayFigures, RuleFigures, Series,
+    SourceFigures, StageFigures, SystemFigures, Trends,
 };
 
-use super::reader::{StoreReader, read_error};
+use super::reader::{StoreReader, asked, read_error};
 use crate::open;
 
 /// Days that a rule's chart looks back, today included.
@@ -86,6 +86,29 @@ impl Figures for StoreReader {
             by_head: split.by_head,
             by_rule: counted(by_rule),
         })
+    }
+
+    async fn series(&self, filter: &QueueFilter, hours: u32, by: By) -> Result<Vec<Series>, ReadError> {
+        let dimension = match by {
+            By::Source => Dimension::Source,
+            By::Platform => Dimension::Platform,
+            By::Language => Dimension::Language,
+            By::Head => Dimension::Head,
+            By::Rule => Dimension::Rule,
+        };
+        let this_hour = open::clock().now().as_secs().div_euclid(3_600);
+        let first = this_hour - i64::from(hours);
+        let asked =
+            queries::QueueFilter { since: Some(Timestamp::from_secs(first * 3_600)), ..asked(filter) };
+        let mut series: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for point in self.store.flagged_series(&asked, dimension).await.map_err(read_error)? {
+            let per_hour = series.entry(point.name).or_insert_with(|| vec![0; hours as usize + 1]);
+            let at = i64::from(point.hour).div_euclid(3_600) - first;
+            if let Some(count) = usize::try_from(at).ok().and_then(|at| per_hour.get_mut(at)) {
+                *count += point.posts;
+            }
+        }
+        Ok(series.into_iter().map(|(name, per_hour)| Series { name, per_hour }).collect())
     }
 
     async fn rule(&self, id: &str) -> Result<RuleFigures, ReadError> {

@@ -8,13 +8,19 @@ use streife_sdk::{HealthBoard, SourceConfig};
 use streife_store::queries::{self, HeadOrder, QueueOrder};
 use streife_store::{Store, StoreError};
 use streife_web::priority::Order;
-use streife_web::reader::{FlaggedItem, FlaggedReader, Place, QueueFilter, QueueSize, ReadError};
+use streife_web::reader::{
+    ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, ModelMark, Place, QueueFilter, QueueSize,
+    ReadError, ThreadPost,
+};
+
+use super::explain::Explainer;
 
 /// The desk's view of the store.
 pub(crate) struct StoreReader {
     pub(super) store: Arc<Store>,
     pub(super) health: HealthBoard,
     pub(super) sources: Vec<SourceConfig>,
+    explainer: Arc<Explainer>,
 }
 
 pub(super) fn read_error(error: StoreError) -> ReadError {
@@ -22,8 +28,13 @@ pub(super) fn read_error(error: StoreError) -> ReadError {
 }
 
 impl StoreReader {
-    pub(crate) fn new(store: Arc<Store>, health: HealthBoard, sources: Vec<SourceConfig>) -> Self {
-        Self { store, health, sources }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        health: HealthBoard,
+        sources: Vec<SourceConfig>,
+        explainer: Explainer,
+    ) -> Self {
+        Self { store, health, sources, explainer: Arc::new(explainer) }
     }
 
     /// A list shows no thread and no marks; the item page reads them.
@@ -44,7 +55,7 @@ impl StoreReader {
 }
 
 /// The store's form of the desk's filter.
-fn asked(filter: &QueueFilter) -> queries::QueueFilter {
+pub(super) fn asked(filter: &QueueFilter) -> queries::QueueFilter {
     queries::QueueFilter {
         exactly: filter.level,
         language: filter.language.clone(),
@@ -75,7 +86,8 @@ impl FlaggedReader for StoreReader {
         };
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let entries = self.store.head(&asked(filter), order, limit).await.map_err(read_error)?;
-        let place = |e: queries::HeadEntry| Place { id: e.post_id, version: e.version, observed_at: e.observed_at };
+        let place =
+            |e: queries::HeadEntry| Place { id: e.post_id, version: e.version, observed_at: e.observed_at };
         Ok(entries.into_iter().map(place).collect())
     }
 
@@ -95,7 +107,37 @@ impl FlaggedReader for StoreReader {
         let mut item = Self::listed(found);
         item.copies = members.len().max(1) as u64;
         item.changes = changes;
+        let thread = self.store.thread(id, &item.post.platform).await.map_err(read_error)?;
+        item.thread = thread
+            .into_iter()
+            .map(|near| ThreadPost { above: near.above, text: near.text, posted_at: near.posted_at })
+            .collect();
         Ok(Some(item))
+    }
+
+    async fn marks(&self, item: &FlaggedItem) -> Result<Vec<ModelMark>, ReadError> {
+        self.explainer.marks(item).await
+    }
+
+    async fn export(
+        &self,
+        filter: &QueueFilter,
+        format: ExportFormat,
+        label: &ExportLabel,
+        with_text: bool,
+    ) -> Result<Vec<u8>, ReadError> {
+        let format = match format {
+            ExportFormat::Csv => queries::ExportFormat::Csv,
+            ExportFormat::JsonLines => queries::ExportFormat::JsonLines,
+            ExportFormat::Parquet => queries::ExportFormat::Parquet,
+        };
+        let label = queries::ExportLabel {
+            purpose: label.purpose.clone(),
+            legal_basis: label.legal_basis.clone(),
+            review_by: label.review_by.clone(),
+            audit_entry: label.audit_entry.clone(),
+        };
+        self.store.export(&asked(filter), format, &label, with_text).await.map_err(read_error)
     }
 
     async fn identity(&self, id: PostId) -> Result<Option<Identity>, ReadError> {
