@@ -651,6 +651,8 @@ impl Evidence {
             let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
             waits.get(case_id).map(|wait| (wait.why.clone(), wait.next))
         };
+        // A package of an approval that was taken back is not shown as one.
+        let package = self.packed(case_id).await.ok();
         blocking(move || {
             let mut status = Status { waiting, ..Status::default() };
             if vault.names(&id)?.is_empty() || vault.get(&id, MANIFEST)?.is_none() {
@@ -662,7 +664,7 @@ impl Evidence {
                     vault.get_json(&id, &item_name(at))?.ok_or_else(|| missing(&id, "a capture"))?;
                 status.items.push(item_status(at + 1, &seal, &item));
             }
-            status.package = vault.get_json(&id, PACKAGE)?;
+            status.package = package;
             Ok(status)
         })
         .await

@@ -10,8 +10,8 @@ use streife_cases::role::Role;
 use streife_cases::store::{CaseStore, NewItem};
 use streife_cases::workflow::{Actor, Case, CaseState, Move};
 use streife_domain::{
-    CampaignKey, Heads, Identity, Language, ModelVersions, PostId, PostKind, Priority, PseudonymousPost, Script,
-    Verdict,
+    CampaignKey, Heads, Identity, Language, ModelVersions, PostId, PostKind, Priority, PseudonymousPost,
+    Script, Verdict,
 };
 use streife_evidence::merkle::sha256_hex;
 use streife_evidence::seal::{DemoTsa, TimeStampService};
@@ -177,7 +177,11 @@ async fn measure(folder: &std::path::Path, count: usize) -> Result<Vec<Figure>, 
         Figure::new("cases in one burst", count as f64, "cases"),
         Figure::new("suspicion to seal, half of them within", quantile(0.5), "s"),
         Figure::new("suspicion to seal, 95 of 100 within (goal 60)", quantile(0.95), "s"),
-        Figure::new("sealed or visibly pending (goal 100)", 100.0 * (seconds.len() + pending) as f64 / count as f64, "%"),
+        Figure::new(
+            "sealed or visibly pending (goal 100)",
+            100.0 * (seconds.len() + pending) as f64 / count as f64,
+            "%",
+        ),
         Figure::new("cost of a seal", cpu / count as f64, "CPU s"),
     ])
 }

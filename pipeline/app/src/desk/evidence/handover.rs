@@ -50,11 +50,16 @@ impl Handovers {
     pub(crate) fn new(config: &Config, paths: &Paths) -> Result<Self, Failure> {
         for way in &config.evidence.handover {
             if let HandoverTo::Box { url, .. } = &way.to {
-                check_url(url).map_err(|why| Failure::configuration(format!("evidence.handover {}: {why}", way.name)))?;
+                check_url(url).map_err(|why| {
+                    Failure::configuration(format!("evidence.handover {}: {why}", way.name))
+                })?;
             }
         }
-        let http =
-            HttpConfig { contact: config.collect.contact.clone(), allow_private: true, ..HttpConfig::default() };
+        let http = HttpConfig {
+            contact: config.collect.contact.clone(),
+            allow_private: true,
+            ..HttpConfig::default()
+        };
         let contact = config.evidence.contact.iter().find(|line| line.contains('@'));
         Ok(Self {
             ways: config.evidence.handover.clone(),
@@ -97,7 +102,8 @@ impl Handovers {
                     request = request.secret_header("authorization", &secret);
                 }
                 let answer = self.http.send(&request).await.map_err(|e| HandoverError::Box(e.to_string()))?;
-                let receipt = receipt(&answer.body, &record).map_err(|e| HandoverError::Box(e.to_string()))?;
+                let receipt =
+                    receipt(&answer.body, &record).map_err(|e| HandoverError::Box(e.to_string()))?;
                 receipt.file_number
             }
         };
@@ -145,7 +151,8 @@ impl Handovers {
         let number = case_number(case);
         let text = mail(notice, &self.from, to, &number, record, open::clock().now());
         let kind = if notice == Notice::Recalled { "rueckruf" } else { "uebergabe" };
-        let path = self.outbox.join(format!("{number}-{}-{kind}.eml", record.sha256.get(..12).unwrap_or_default()));
+        let path =
+            self.outbox.join(format!("{number}-{}-{kind}.eml", record.sha256.get(..12).unwrap_or_default()));
         std::fs::create_dir_all(&self.outbox)
             .and_then(|()| std::fs::write(&path, text))
             .map_err(|source| HandoverError::Io { path, source })

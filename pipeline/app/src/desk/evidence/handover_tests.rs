@@ -47,13 +47,17 @@ fn open_box(honest: bool) -> (String, Parcels) {
                 }
                 line.clear();
             }
-            let length = headers.iter().find(|(name, _)| name == "content-length").map(|(_, n)| n.parse().unwrap());
+            let length =
+                headers.iter().find(|(name, _)| name == "content-length").map(|(_, n)| n.parse().unwrap());
             let mut body = vec![0; length.unwrap_or(0)];
             reader.read_exact(&mut body).unwrap();
             let sha256 = if honest { sha256_hex(&body) } else { sha256_hex(b"something else") };
             let answer = format!("{{\"sha256\":\"{sha256}\",\"file_number\":\"12 Js 3/26\"}}");
             keeps.lock().unwrap().push((headers, body));
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                answer.len()
+            );
             let _ = reader.into_inner().write_all(format!("{head}{answer}").as_bytes());
         }
     });

@@ -42,8 +42,7 @@ pub(crate) fn open_evidence(
         Failure::configuration(format!("{e}; name other folders in paths.data and evidence.keys"))
     })?;
     let rules = open::compile_rules(&paths.rules)?;
-    let rule_titles =
-        rules.set.rules().iter().map(|rule| (rule.id.clone(), rule.title.clone())).collect();
+    let rule_titles = rules.set.rules().iter().map(|rule| (rule.id.clone(), rule.title.clone())).collect();
     let pages = if demonstration || !section.capture_pages { None } else { Some(Pages::new(config, paths)?) };
     let collector = StoreCollector {
         store,

@@ -103,13 +103,29 @@ fn authority(folder: &Path, name: &str) -> (PathBuf, String) {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("config"), CONFIG).unwrap();
     std::fs::write(folder.join("serial"), "01\n").unwrap();
-    openssl(&folder, &format!("req -config config -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -extensions ca -keyout root.key -out root.pem -subj /CN=Wurzel-{name}"));
-    openssl(&folder, &format!("req -config config -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tsa.key -out tsa.csr -subj /CN=Dienst-{name}"));
-    openssl(&folder, "x509 -req -in tsa.csr -days 30 -extfile config -extensions tsa -CA root.pem -CAkey root.key -CAcreateserial -out tsa.pem");
+    openssl(
+        &folder,
+        &format!(
+            "req -config config -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -extensions ca -keyout root.key -out root.pem -subj /CN=Wurzel-{name}"
+        ),
+    );
+    openssl(
+        &folder,
+        &format!(
+            "req -config config -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tsa.key -out tsa.csr -subj /CN=Dienst-{name}"
+        ),
+    );
+    openssl(
+        &folder,
+        "x509 -req -in tsa.csr -days 30 -extfile config -extensions tsa -CA root.pem -CAkey root.key -CAcreateserial -out tsa.pem",
+    );
     let root = folder.join("root.pem");
     let url = serve(move |question| {
         std::fs::write(folder.join("query"), question).unwrap();
-        openssl(&folder, "ts -reply -config config -section service -queryfile query -signer tsa.pem -inkey tsa.key -out reply");
+        openssl(
+            &folder,
+            "ts -reply -config config -section service -queryfile query -signer tsa.pem -inkey tsa.key -out reply",
+        );
         (REPLY, std::fs::read(folder.join("reply")).unwrap())
     });
     (root, url)
@@ -146,21 +162,35 @@ async fn evidence_stays_pending_with_the_reason_when_a_service_is_down_deaf_late
     let good = client("gut", &serve(move |question| (REPLY, honest.exchange(question).unwrap())), &root);
     let html = client("html", &serve(|_| ("text/html", b"<html>Wartung</html>".to_vec())), &root);
     let noise = client("rauschen", &serve(|_| (REPLY, vec![0x30, 0x80, 1, 2, 3])), &root);
-    let refusing = client("weigert", &serve(|_| (REPLY, vec![0x30, 0x05, 0x30, 0x03, 0x02, 0x01, 0x02])), &root);
-    let hour = client("stunde", &serve(move |question| (REPLY, late.exchange(question).unwrap())), &late_root);
+    let refusing =
+        client("weigert", &serve(|_| (REPLY, vec![0x30, 0x05, 0x30, 0x03, 0x02, 0x01, 0x02])), &root);
+    let hour =
+        client("stunde", &serve(move |question| (REPLY, late.exchange(question).unwrap())), &late_root);
     // An answer to another question, kept and given again.
-    let old = tsa.exchange(&streife_evidence::seal::request(&streife_evidence::merkle::sha256(b"other"), Some(1)).unwrap()).unwrap();
+    let old = tsa
+        .exchange(
+            &streife_evidence::seal::request(&streife_evidence::merkle::sha256(b"other"), Some(1)).unwrap(),
+        )
+        .unwrap();
     let replaying = client("alt", &serve(move |_| (REPLY, old.clone())), &root);
     let down = client("fort", "http://127.0.0.1:9/tsa", &root);
 
     let seal = sealed(vec![good, html, noise, refusing, hour, replaying, down]).await;
-    for (at, said) in
-        [(0, "stamped"), (1, "instead of"), (2, "does not read"), (3, "refused"), (4, "off by more"), (5, "other data"), (6, "")]
-    {
+    for (at, said) in [
+        (0, "stamped"),
+        (1, "instead of"),
+        (2, "does not read"),
+        (3, "refused"),
+        (4, "off by more"),
+        (5, "other data"),
+        (6, ""),
+    ] {
         let error = error_of(&seal, at);
         assert!(error.contains(said) && !error.is_empty(), "{}: {error}", seal.stamps[at].service);
     }
     assert!(!seal.is_complete());
-    let StampState::Pending { tries, next_try, .. } = seal.stamps[6].state else { panic!("{:?}", seal.stamps[6]) };
+    let StampState::Pending { tries, next_try, .. } = seal.stamps[6].state else {
+        panic!("{:?}", seal.stamps[6])
+    };
     assert!(tries == 1 && next_try > Timestamp::from_secs(0));
 }
