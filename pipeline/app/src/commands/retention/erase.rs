@@ -77,8 +77,7 @@ fn sort_out(rows: Vec<CaseRow>, now: Timestamp, grace_end: Timestamp) -> Due {
                 due.dismissed.push(row);
                 continue;
             }
-            CaseState::Erased => continue,
-            CaseState::Queued | CaseState::Flagged | CaseState::Clustered => continue,
+            CaseState::Erased | CaseState::Queued | CaseState::Flagged | CaseState::Clustered => continue,
             CaseState::Dismissed | CaseState::Restricted | CaseState::Review => {}
             _ if row.case.review_at <= now => due.to_review.push(row),
             _ => {}
