@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use streife_cases::store::{CaseStore, RuleBook};
 use streife_log::EventLog;
+use streife_referral::Evidence;
 use streife_runtime::{RuleFiles, publish_rules};
 use streife_sdk::HealthBoard;
 use streife_store::Store;
@@ -13,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::run_role;
 use crate::cli::RoleArgs;
 use crate::config::Config;
-use crate::desk::{Sealer, StoreReader, SyntaxCheck};
+use crate::desk::access;
+use crate::desk::evidence::{Handovers, open_evidence};
+use crate::desk::{Explainer, RuleLab, Sealer, StoreReader};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::open;
 use crate::paths::Paths;
@@ -21,6 +24,14 @@ use crate::say::tr;
 
 /// How often open pages are told to look again, and expired leases return to the queue.
 const TICK: std::time::Duration = std::time::Duration::from_secs(1);
+/// How often suspected posts are looked for that wait to be secured.
+const EVIDENCE_TICK: std::time::Duration = std::time::Duration::from_secs(2);
+/// Once a day, and at the start, time stamps are looked through for those that end soon.
+const TICKS_PER_RENEWAL: u64 = 43_200;
+/// How many ticks lie between two countings of the cases for the metrics.
+const TICKS_PER_COUNT: u64 = 30;
+/// How many ticks lie between two looks for cases whose review date has come.
+const TICKS_PER_DEADLINES: u64 = 60;
 /// How often the rule book is looked at for changes.
 const PUBLISH_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);
 
@@ -76,23 +87,33 @@ pub(crate) async fn serve(
     let accounts =
         if demo { create_demo_accounts(&cases, clock.now()).await.map_err(failed)? } else { Vec::new() };
     let signing_key = signing_key(paths)?;
-    let reader = Arc::new(StoreReader::new(Arc::clone(&store), health, config.source.clone()));
-    let desk = DeskState::new(DeskParts {
+    let evidence =
+        Arc::new(open_evidence(Arc::clone(&store), cases.clone(), config, paths, signing_key, demo)?);
+    let reader = Arc::new(StoreReader::new(
+        Arc::clone(&store),
+        health,
+        config.source.clone(),
+        Explainer::new(&paths.models, &paths.parts, &config.scoring.device),
+    ));
+    let lab = Arc::new(RuleLab::new(&paths.rules, Arc::clone(&store)));
+    let alerts = access::alerts(config)?;
+    cases.set_alert_targets(&alerts.names()).await.map_err(failed)?;
+    let parts = DeskParts {
         cases: cases.clone(),
         reader: reader.clone(),
         figures: reader,
-        rules: Arc::new(SyntaxCheck),
-        sealer: Some(Arc::new(Sealer::new(
-            paths.data.join("evidence"),
-            signing_key,
-            Arc::clone(&store),
-            demo,
-        )?)),
+        rules: lab.clone(),
+        history: lab,
+        sealer: Some(Arc::new(Sealer {
+            evidence: Arc::clone(&evidence),
+            handover: Handovers::new(config, paths)?,
+        })),
         clock: Arc::clone(&clock),
         signing_key,
         secure_cookies: config.desk.public_url.as_deref().is_some_and(|url| url.starts_with("https:")),
         demo: accounts,
-    });
+    };
+    let desk = DeskState::with_access(parts, access::access(config)?);
     let listener = tokio::net::TcpListener::bind(config.desk.listen).await.map_err(|e| {
         Failure::configuration(format!(
             "desk.listen {}: {e}; choose another with --listen",
@@ -101,10 +122,15 @@ pub(crate) async fn serve(
     })?;
     eprintln!("streife: {} http://{}", tr("Arbeitsplatz:", "desk:"), listener.local_addr()?);
     let ticking = tokio::spawn(tick(desk.clone(), cases.clone(), Arc::clone(&clock), stop.clone()));
+    let delivering = tokio::spawn(access::deliver(alerts, cases.clone(), Arc::clone(&clock), stop.clone()));
     let publishing = tokio::spawn(publish_rule_book(log, cases, stop.clone()));
-    axum::serve(listener, router(desk)).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
+    let securing = tokio::spawn(secure(evidence, desk.clone(), stop.clone()));
+    let service = router(desk).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
     ticking.abort();
     publishing.abort();
+    delivering.abort();
+    securing.abort();
     Ok(Outcome::Fine)
 }
 
@@ -144,14 +170,48 @@ async fn tick(
     clock: Arc<dyn streife_domain::Clock>,
     stop: CancellationToken,
 ) {
-    loop {
+    for ticks in 0u64.. {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(TICK) => {}
+        }
+        if ticks % TICKS_PER_COUNT == 0
+            && let Ok(states) = cases.states().await
+        {
+            crate::telemetry::DESK_CASES.reset();
+            for (state, count) in states {
+                crate::telemetry::DESK_CASES.with_label_values(&[&state]).set(count);
+            }
+        }
+        if ticks % TICKS_PER_DEADLINES == 0
+            && let Err(error) = cases.reach_deadlines(clock.now()).await
+        {
+            tracing::warn!(%error, "cases whose review date has come are not put up for review");
         }
         if let Err(error) = cases.expire_leases(clock.now()).await {
             tracing::warn!(%error, "expired leases are not returned");
         }
         desk.announce("queue");
+    }
+}
+
+/// Secures what is suspected, goes on asking for time stamps, makes the packages that wait, and renews time stamps
+/// that end soon. What fails stands in the status of its case and is tried again.
+async fn secure(evidence: Arc<Evidence>, desk: DeskState, stop: CancellationToken) {
+    for ticks in 0u64.. {
+        match evidence.work().await {
+            Ok(0) => {}
+            Ok(_) => desk.announce("cases"),
+            Err(error) => tracing::warn!(%error, "evidence is not secured"),
+        }
+        if ticks % TICKS_PER_RENEWAL == 0
+            && let Err(error) = evidence.renew_due().await
+        {
+            tracing::warn!(%error, "time stamps that end soon are not renewed");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVIDENCE_TICK) => {}
+        }
     }
 }
