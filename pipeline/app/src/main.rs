@@ -4,6 +4,8 @@ mod cli;
 mod commands;
 mod config;
 mod cost;
+#[cfg(test)]
+mod deployment;
 mod desk;
 mod failure;
 mod kinds;
@@ -57,13 +59,16 @@ fn run(cli: Cli) -> CommandResult {
         Command::Sources(command) => commands::sources::run(command, json),
         Command::Dead(command) => commands::dead::run(command, json),
         Command::Referral(command) => commands::referral::run(command, json),
-        Command::Verify { package } => commands::referral::verify(&package, json),
+        Command::Verify(args) => commands::referral::verify(&args, json),
         Command::Audit(command) => commands::audit::run(command, json),
         Command::Retention(command) => commands::retention::run(command, json),
         Command::Bench(args) => commands::bench::run(&args, json),
+        Command::Site(command) => commands::site::run(&command, json),
         Command::Setup { from } => commands::setup::run(from.as_deref(), json),
         Command::Doctor(args) => commands::doctor::run(&args, json),
         Command::Migrate(args) => commands::migrate::run(&args, json),
+        Command::Backup(args) => commands::backup::backup(&args, json),
+        Command::Restore(args) => commands::backup::restore(&args, json),
         Command::CheckConfig(args) => commands::check_config::run(&args, json),
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();

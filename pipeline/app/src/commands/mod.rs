@@ -1,6 +1,7 @@
 //! The commands that are no roles.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod check_config;
 pub(crate) mod dead;
@@ -11,6 +12,8 @@ pub(crate) mod referral;
 mod referral_demo;
 pub(crate) mod retention;
 pub(crate) mod rules;
+mod rules_text;
 pub(crate) mod scan;
 pub(crate) mod setup;
+pub(crate) mod site;
 pub(crate) mod sources;

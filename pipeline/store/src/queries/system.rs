@@ -62,7 +62,8 @@ impl Store {
     /// # Errors
     /// What ClickHouse says.
     pub async fn server_time(&self) -> Result<streife_domain::Timestamp, StoreError> {
-        let micros: i64 = self.client().query("SELECT toUnixTimestamp64Micro(now64(6)) AS at").fetch_one().await?;
+        let micros: i64 =
+            self.client().query("SELECT toUnixTimestamp64Micro(now64(6)) AS at").fetch_one().await?;
         Ok(streife_domain::Timestamp::from_micros(micros))
     }
 }
