@@ -1,6 +1,5 @@
 //! Against a real server that speaks the interface: `STREIFE_TEST_MASTODON="PORT TOKEN"`, as `tests/suites/connectors.sh`
 //! sets it. Three statuses of its own accounts are on it: eins, zwei, drei.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use streife_sdk::SourceConfig;
 use streife_sdk::conformance::deps;

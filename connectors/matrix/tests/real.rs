@@ -1,5 +1,4 @@
 //! Against a real homeserver: `STREIFE_TEST_MATRIX="PORT ROOM TOKEN"`, as `tests/suites/connectors.sh` sets it.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use streife_domain::EventKind;
 use streife_sdk::SourceConfig;

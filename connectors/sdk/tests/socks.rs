@@ -1,5 +1,4 @@
 //! Onion names through a real SOCKS5 proxy: `STREIFE_TEST_SOCKS=PORT`, as `tests/suites/connectors.sh` sets it.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::sync::Arc;
 
