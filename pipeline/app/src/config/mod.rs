@@ -1,12 +1,16 @@
 //! Configuration: TOML, overridden by `STREIFE__SECTION__KEY` from the environment. Unknown keys are refused with a
 //! proposal, and all errors are told at once.
 
+mod access;
 mod check;
+mod evidence;
 mod sections;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use access::AlertSection;
 pub(crate) use check::read;
+pub(crate) use evidence::{EvidenceSection, HandoverSection, HandoverTo, TimeStampSection};
 pub(crate) use sections::{Config, LogKind};
 
 use crate::failure::Failure;
