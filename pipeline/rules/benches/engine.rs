@@ -97,7 +97,10 @@ fn main() {
     let held = held() - before;
     drop(file);
     let mut scratch = Scratch::default();
-    measured(&set, &posts[..posts.len().min(200)], &mut scratch);
+    // Warm up outside of what is counted: tables that are made once, buffers, regular expressions.
+    for text in &posts[..posts.len().min(200)] {
+        set.matching(&PostView { text, ..PostView::default() }, &mut scratch, &mut Vec::new());
+    }
     let (mut best, mut found) = (f64::MAX, (0, 0));
     for _ in 0..number(3, 3) {
         let started = cpu_seconds();

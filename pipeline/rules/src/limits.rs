@@ -5,6 +5,8 @@
 pub const MAX_FILE_BYTES: usize = 64 << 20;
 /// Deepest nesting of YAML collections.
 pub const MAX_YAML_DEPTH: usize = 16;
+/// Most errors, and most warnings, told of one expression.
+pub const MAX_FINDINGS: usize = 20;
 /// Longest expression (`when`, `unless`, `window`) in bytes.
 pub const MAX_EXPRESSION_BYTES: usize = 64 << 10;
 /// Deepest nesting of brackets and operators in an expression.

@@ -101,10 +101,10 @@ fn ten_thousand_nested_brackets() {
     {
         let started = Instant::now();
         let (compiled, text) = refused(&format!("{}when: |\n  {when}\n", head("")));
-        assert!(compiled.set.position("bad").is_none() && text.lines().count() < 1_000, "{text}");
+        assert!(compiled.set.position("bad").is_none() && text.lines().count() < 100, "{text}");
         assert!(started.elapsed().as_secs() < 5);
     }
-    assert_refused(&format!("{}when: hund\nnote: {}\n", head(""), "[".repeat(10_000)), "nested too deep");
+    assert_refused(&format!("{}when: hund\nnote: {}\n", head(""), "[".repeat(10_000)), "recursion limit");
 }
 
 #[test]

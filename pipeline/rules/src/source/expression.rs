@@ -1,6 +1,7 @@
 //! An expression inside a YAML file: findings become problems with a place in the file.
 
-use crate::problem::{Finding, Problem};
+use crate::limits::MAX_FINDINGS;
+use crate::problem::{Finding, Problem, Severity};
 use crate::syntax::ast::Expr;
 use crate::syntax::parse;
 use crate::yaml::{File, Node};
@@ -22,8 +23,10 @@ pub(crate) fn read(
 ) -> Option<Expression> {
     let text = node.text()?;
     let parsed = parse(text);
-    let sound = parsed.findings.iter().all(|finding| finding.severity == crate::Severity::Warning);
-    problems.extend(parsed.findings.iter().map(|finding| place(file, name, node, finding)));
+    let of = |severity| parsed.findings.iter().filter(move |finding| finding.severity == severity);
+    let sound = of(Severity::Error).next().is_none();
+    let told = of(Severity::Error).take(MAX_FINDINGS).chain(of(Severity::Warning).take(MAX_FINDINGS));
+    problems.extend(told.map(|finding| place(file, name, node, finding)));
     sound.then(|| Expression { text: text.to_owned(), expr: parsed.expr, node: node.clone() })
 }
 
