@@ -1,4 +1,4 @@
-//! `streife rules`: check, test, explain, backtest, stats.
+//! `streife rules`: check, test, explain, backtest, stats; fmt, import and export are in [`rules_text`].
 
 use std::io::Read;
 use std::path::Path;
@@ -12,6 +12,7 @@ use streife_rules::{
 use streife_runtime::{Fields, fields};
 use streife_store::queries::{Prefilter, RecentPost};
 
+use super::rules_text;
 use crate::cli::{RoleArgs, RulesCommand, RulesDir};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::paths::Paths;
@@ -32,20 +33,25 @@ pub(crate) fn run(command: RulesCommand, json: bool) -> CommandResult {
         RulesCommand::Explain { dir, rule, text } => explain(&dir, &rule, text),
         RulesCommand::Backtest { dir, role, rule, days } => backtest(&dir, &role, &rule, days, json),
         RulesCommand::Stats(role) => stats(&role, json),
+        RulesCommand::Fmt { dir, files, check } => rules_text::fmt(&dir, &files, check),
+        RulesCommand::Import { shape, file, name, owner } => {
+            rules_text::import(shape, &file, name.as_deref(), &owner)
+        }
+        RulesCommand::Export { dir, shape, name } => rules_text::export(&dir, shape, &name),
     }
 }
 
-fn folder(dir: &RulesDir) -> Result<std::path::PathBuf, Failure> {
+pub(super) fn folder(dir: &RulesDir) -> Result<std::path::PathBuf, Failure> {
     let config = config::load(None)?;
     Ok(dir.rules.clone().unwrap_or_else(|| Paths::new(&config, None).rules))
 }
 
-fn compile(folder: &Path) -> Result<(RuleSet, Vec<Problem>), Failure> {
+pub(super) fn compile(folder: &Path) -> Result<(RuleSet, Vec<Problem>), Failure> {
     let compiled = open::compile_rules(folder).map_err(|e| Failure::usage(format!("{e:#}")))?;
     Ok((compiled.set, compiled.problems))
 }
 
-fn tongue() -> Tongue {
+pub(super) fn tongue() -> Tongue {
     if tr("de", "en") == "de" { Tongue::German } else { Tongue::English }
 }
 
@@ -206,7 +212,7 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
 }
 
 /// A stored post as rules saw it on the stream.
-fn row_view<'a>(row: &'a RecentPost, fields: &'a Fields) -> PostView<'a> {
+pub(crate) fn row_view<'a>(row: &'a RecentPost, fields: &'a Fields) -> PostView<'a> {
     PostView {
         text: &row.post.text,
         tags: &fields.tags,

@@ -79,12 +79,18 @@ fn scale(count: usize, breadth: Breadth, posts: usize) -> anyhow::Result<Vec<Fig
         Figure::new(name("candidates"), per_post(found.candidates), "a post"),
         Figure::new(name("99 of 100 posts within"), at(0.99), "us CPU"),
         Figure::new(name("the slowest post"), at(1.0 - f64::EPSILON), "us CPU"),
-        Figure::new(name("a post of 20,000 common words"), thread_micros(&set, &long, &mut scratch), "us CPU"),
+        Figure::new(
+            name("a post of 20,000 common words"),
+            thread_micros(&set, &long, &mut scratch),
+            "us CPU",
+        ),
         Figure::new(name("compile"), compiled.cpu_seconds, "CPU-s"),
         Figure::new(name("memory"), memory, "MB"),
     ];
     if count == 10_000 {
-        figures.push(swapping(set, &posts, best, &mut scratch)?.renamed(name("posts, the set swapped under them")));
+        figures.push(
+            swapping(set, &posts, best, &mut scratch)?.renamed(name("posts, the set swapped under them")),
+        );
     }
     Ok(figures)
 }

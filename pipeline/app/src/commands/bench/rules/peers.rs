@@ -57,9 +57,9 @@ impl OwnRun {
 
 /// Where the peers were built; `None`, and a word of it, when they were not.
 pub(super) fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("STREIFE_BENCH_PEERS").map(PathBuf::from).or_else(|| {
-        Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/streife/bench-rules"))
-    })?;
+    let folder = std::env::var_os("STREIFE_BENCH_PEERS")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/streife/bench-rules")))?;
     if folder.join("streife-rules-peers").is_file() {
         return Some(folder);
     }

@@ -101,7 +101,9 @@ fn beside_python() -> anyhow::Result<Vec<Figure>> {
             for (at, text) in posts.iter().enumerate() {
                 baseline::normalise(text, &mut normal);
                 if seen.insert(baseline::text_key(&normal)) {
-                    found.extend(compiled.matches_normal(&normal, &mut scratch).iter().map(|rule| (at, *rule)));
+                    found.extend(
+                        compiled.matches_normal(&normal, &mut scratch).iter().map(|rule| (at, *rule)),
+                    );
                 }
             }
         });
