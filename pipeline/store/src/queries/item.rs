@@ -109,7 +109,8 @@ impl Store {
                 .param("ids", chunk)
                 .fetch_all()
                 .await?;
-            let erased: HashMap<u128, i64> = erased.into_iter().map(|row| (row.post_id, row.erased_at)).collect();
+            let erased: HashMap<u128, i64> =
+                erased.into_iter().map(|row| (row.post_id, row.erased_at)).collect();
             for row in rows {
                 // What was erased stays erased, unless it was published and seen anew.
                 if erased.get(&row.post_id).is_none_or(|at| row.observed_at > *at) {

@@ -66,7 +66,10 @@ impl Rows {
         let flagged = record.verdict.as_ref().is_some_and(Verdict::is_flagged);
         let recent = record.post.as_ref().zip(record.verdict.as_ref());
         Self {
-            recent_posts: recent.map(|(post, verdict)| recent_post(post, verdict, &record.shadow_rules)).into_iter().collect(),
+            recent_posts: recent
+                .map(|(post, verdict)| recent_post(post, verdict, &record.shadow_rules))
+                .into_iter()
+                .collect(),
             post_changes: record
                 .change
                 .iter()

@@ -151,7 +151,11 @@ fn watch_rules(corpus: &Corpus) -> anyhow::Result<Arc<RuleSet>> {
 }
 
 /// All roles in one process on so many cores.
-fn whole_path(corpus: &Corpus, analyser: &Arc<Analyser>, cores: NonZeroUsize) -> Result<Cost, Failure> {
+pub(super) fn whole_path(
+    corpus: &Corpus,
+    analyser: &Arc<Analyser>,
+    cores: NonZeroUsize,
+) -> Result<Cost, Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(cores.get()).enable_all().build()?;
     let (done, cost) = measure(|| runtime.block_on(roles(corpus, analyser, cores)));
