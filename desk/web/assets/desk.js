@@ -98,7 +98,7 @@ document.addEventListener("keydown", (event) => {
 const palette = document.getElementById("palette");
 
 function commands() {
-  const named = (element) => (element.getAttribute("aria-label") || element.textContent).replace(/\s+/g, " ").trim();
+  const named = (element) => (element.dataset.name || element.getAttribute("aria-label") || element.textContent).replace(/\s+/g, " ").trim();
   const links = [...document.querySelectorAll(".rail nav a, .me a")].map((link) => ({ name: named(link), key: "", run: () => link.click() }));
   const buttons = [...document.querySelectorAll("[data-key]")].filter((b) => b.offsetParent).map((button) => ({
     name: [...button.childNodes].filter((n) => n.nodeName !== "KBD").map((n) => n.textContent).join(" ").replace(/\s+/g, " ").trim(),

@@ -199,7 +199,10 @@ pub(crate) async fn show(
         clock: complaint_clock(&desk, &case),
         gaps: if case.state == CaseState::LegalForm { gaps(&v, &case) } else { Vec::new() },
         events: desk.cases.events(&case.id).await?.iter().rev().map(|event| trail(&v, event)).collect(),
-        moves: moves(&case),
+        moves: moves(&case)
+            .into_iter()
+            .filter(|(name, _)| *name != "approve" || v.may(Action::Approve))
+            .collect(),
         outcomes: CaseOutcome::ALL,
         may_work: v.may(Action::WorkCase),
         may_seal: v.may(Action::Seal),
