@@ -146,12 +146,12 @@ path = "{work}/posts"
         except OSError:
             return None
 
-    def wait(self, condition, seconds, what):
+    def wait(self, condition, seconds, what, every=0.2):
         until = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > until:
                 raise AssertionError(f"{what}: not within {seconds} s")
-            time.sleep(0.2)
+            time.sleep(every)
 
     def raw_records(self):
         """How many records posts.raw holds, by Kafka's own tool."""
@@ -254,11 +254,10 @@ def kills(site):
 
 
 def stall(site):
-    """Posts arrive by files dropped into the watched folder; the engine is stopped by SIGSTOP."""
+    """Posts arrive by files put into the folder of the source; the engine is stopped by SIGSTOP."""
     rate, stalled, burst_secs = 500, 60, 30
     total = rate * (20 + stalled + 20) + rate * 10 * burst_secs
     invented = Input(total)
-    path = site.work / "posts" / "posts.jsonl"
     for name in ("score", "store"):
         site.role(name)
     peak, samples, watching = collections.Counter(), collections.defaultdict(list), threading.Event()
@@ -274,27 +273,24 @@ def stall(site):
     given = 0
 
     def give(count, seconds):
-        """`count` lines in `seconds`: appended to the source's file, which `collect` follows."""
+        """`count` lines in `seconds`: one file a second, put whole into the folder that `collect` reads."""
         nonlocal given
-        step = max(1, int(count / (seconds * 4)))
-        until = time.monotonic() + seconds
-        with open(path, "a") as out:
-            for at in range(given, given + count, step):
-                out.write("\n".join(invented.lines[at:min(at + step, given + count)]) + "\n")
-                out.flush()
-                left = until - time.monotonic()
-                steps_left = (given + count - at) / step
-                time.sleep(max(0, left / max(1, steps_left)))
-        given += count
+        each = count // seconds
+        started = time.monotonic()
+        for second in range(seconds):
+            part = site.work / "part"
+            part.write_text("\n".join(invented.lines[given:given + each]) + "\n")
+            part.rename(site.work / "posts" / f"{given:09}.jsonl")
+            given += each
+            time.sleep(max(0.0, started + second + 1 - time.monotonic()))
 
-    path.write_text("")
     follow = threading.Event()
 
     def collect():
-        # A replay ends at the end of its file and goes on at its cursor when started again.
+        # A replay ends at the last file and goes on at its cursor when started again.
         while not follow.is_set():
             site.role("collect").wait()
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     collector = threading.Thread(target=collect, daemon=True)
     collector.start()
@@ -310,7 +306,7 @@ def stall(site):
     give(rate * 20, 20)
     give(rate * 10 * burst_secs, burst_secs)
     ended = time.monotonic()
-    site.wait(lambda: site.raw_records() >= len(invented.lines), 120, "collecting the burst")
+    site.wait(lambda: site.raw_records() >= len(invented.lines), 300, "collecting the burst", every=5)
     accepted = site.raw_records()
     site.wait(lambda: site.outcomes() >= accepted, 120, "catching up after the burst")
     print(f"caught up {time.monotonic() - ended:.1f} s after the burst of {rate * 10}/s for {burst_secs} s")
