@@ -1,6 +1,6 @@
 //! The simulated site: one log, one sink, workers that are killed and started again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;

@@ -51,9 +51,12 @@ print("test result: ok. 1 passed; 0 failed; 0 ignored")
 PY
 
 # Where Apache Kafka can be run: what comes in is broken. Then the upgrade.
-if command -v java >/dev/null && { [ -e "${STREIFE_KAFKA_LIBS:-$HOME/.cache/streife/test-servers/kafka}/complete" ] || command -v mvn >/dev/null; }; then
+if command -v java >/dev/null && { [ -e "${STREIFE_KAFKA_LIBS:-$HOME/.cache/streife/test-servers/kafka}/complete-with-tools" ] || command -v mvn >/dev/null; }; then
     export STREIFE_BIN=${STREIFE_BIN:-$(realpath "$streife")}
     python3 tests/suites/site_faults.py input
+    # The roles as processes of their own: each killed ten times; then a database that stands still, and a burst.
+    STREIFE_FAULT_POSTS=$posts STREIFE_FAULT_KILLS=$kills python3 tests/suites/kafka_roles.py kills
+    python3 tests/suites/kafka_roles.py stall
 else
     echo "skipped: java or mvn is not there"
 fi

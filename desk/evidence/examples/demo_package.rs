@@ -1,4 +1,4 @@
-//! Makes and verifies packages without the rest of Streife; `tests/checkers.sh` uses it.
+//! Makes and verifies packages without the rest of Streife; for a look at a package while working on its parts.
 //!
 //! `demo_package create DIR` writes both outputs of the demonstration referral and its exchange files,
 //! `demo_package verify PACKAGE`

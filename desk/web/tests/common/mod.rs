@@ -1,6 +1,6 @@
 //! A desk in process with one account per role.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "each test binary uses a part of it")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

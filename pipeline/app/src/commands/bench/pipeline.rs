@@ -6,7 +6,7 @@
 //! and written by a store worker through the ClickHouse client into a sink that keeps nothing. CPU seconds are those
 //! of the whole process, the sink's own included.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
