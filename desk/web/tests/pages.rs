@@ -127,7 +127,8 @@ fn hostile(mut item: FlaggedItem) -> FlaggedItem {
     item.platforms = vec![all()];
     item.verdict.language.code = all();
     for hit in &mut item.verdict.hits {
-        hit.rule = all();
+        // The name of a rule is ours and no content; it must be harmless all the same.
+        hit.rule = HOSTILE.to_owned();
         hit.because.iter_mut().for_each(|because| because.part = all());
     }
     item.media = vec![Media { media_type: all(), url: Some(all()), alt: Some(all()) }];
@@ -616,6 +617,7 @@ async fn a_view_is_an_address_that_can_be_kept_and_forgotten() {
     assert!(!desk.get("reviewer", "/trends").await.body.contains("Meine"), "views are one's own");
     desk.post("analyst", "/views", &[("name", "Meine <Sicht>"), ("forget", "1")]).await;
     assert!(!desk.get("analyst", "/trends").await.body.contains("Meine"));
+    desk.get("reviewer", "/queue").await;
     let report = desk.get("data-protection", "/report/download").await;
     assert!(
         report.body.starts_with("section,name,value\n") && report.body.contains("reads,"),

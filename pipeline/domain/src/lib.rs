@@ -25,6 +25,8 @@ pub use ids::{PostId, Pseudonym, PseudonymKey};
 pub use label::{LegalLabel, Purpose};
 pub use language::{Language, Script};
 pub use outcome::{DropReason, Outcome, Position, RejectCode, Rejected};
-pub use record::{FlaggedRecord, Identity, PostChange, PseudonymousPost, RECORD_SCHEMA, ScoredRecord, WindowedRecord};
+pub use record::{
+    FlaggedRecord, Identity, PostChange, PseudonymousPost, RECORD_SCHEMA, ScoredRecord, WindowedRecord,
+};
 pub use timestamp::{Timestamp, TimestampError};
 pub use verdict::{CampaignKey, Hit, ModelVersions, Priority, Reason, Span, Verdict};

@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Author, CampaignKey, EventKind, Hit, LegalLabel, Media, Outcome, Position, PostId, PostKind, Pseudonym, Reach,
-    Timestamp, Verdict,
+    Author, CampaignKey, EventKind, Hit, LegalLabel, Media, Outcome, Position, PostId, PostKind, Pseudonym,
+    Reach, Timestamp, Verdict,
 };
 
 /// The version of the [`ScoredRecord`] and [`FlaggedRecord`] shapes written today.

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn the_shipped_file_is_complete() {
         let topics = parse_topics(include_str!("../../../schemas/topics.toml"), 1).unwrap();
-        assert_eq!(topics.len(), 6);
+        assert_eq!(topics.len(), 8);
     }
 
     #[test]

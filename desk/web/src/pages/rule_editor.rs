@@ -360,12 +360,13 @@ pub(crate) async fn make_move(
     let book = desk.cases.rule_book();
     let versions = book.entry(kind, &id).await?;
     let version = versions.iter().find(|version| version.number == seen).ok_or_else(Fault::not_found)?;
-    if matches!(what, Change::Shadow | Change::Ask | Change::Approve { .. } | Change::Resume) {
-        may_work(&desk, &v, version, &what).await?;
-    }
+    // Who may not is told so, before anything is said of the text.
     let writing = matches!(what, Change::Shadow | Change::Ask)
         || (matches!(what, Change::Retire { .. }) && matches!(version.stage, Stage::Draft | Stage::Shadow));
     let actor = v.actor(if writing { Action::WriteRules } else { Action::ApproveRules })?;
+    if matches!(what, Change::Shadow | Change::Ask | Change::Approve { .. } | Change::Resume) {
+        may_work(&desk, &v, version, &what).await?;
+    }
     book.apply(kind, &id, seen, &actor, what, desk.now()).await.map_err(|error| match error {
         streife_cases::store::StoreError::Book(why) => refused(&v, why),
         other => other.into(),
