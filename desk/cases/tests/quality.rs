@@ -75,7 +75,7 @@ async fn a_case_comes_up_for_review_on_its_day_and_once() {
     decide(&store, 2, &rita, Move::Dismiss { reason: DismissReason::Known }).await;
     let due = store.case(&suspect).await.unwrap().unwrap().review_at;
     assert!(store.reach_deadlines(due.plus_secs(-1)).await.unwrap().is_empty());
-    assert_eq!(store.reach_deadlines(due).await.unwrap(), [suspect.clone()]);
+    assert_eq!(store.reach_deadlines(due).await.unwrap(), std::slice::from_ref(&suspect));
     assert!(store.reach_deadlines(due).await.unwrap().is_empty());
     assert_eq!(
         store.case(&suspect).await.unwrap().unwrap().state,

@@ -169,11 +169,11 @@ impl Oidc {
         let mut names = listed(&claims, &settings.roles_claim);
         if names.is_empty() {
             // Keycloak puts roles into the access token unless told otherwise; it is checked like the other one.
-            if let Ok(access) = verified(&answer.access_token, &keys, &discovery.issuer, now) {
-                if text(&access, "azp") == settings.client_id && text(&access, "sub") == text(&claims, "sub")
-                {
-                    names = listed(&access, &settings.roles_claim);
-                }
+            if let Ok(access) = verified(&answer.access_token, &keys, &discovery.issuer, now)
+                && text(&access, "azp") == settings.client_id
+                && text(&access, "sub") == text(&claims, "sub")
+            {
+                names = listed(&access, &settings.roles_claim);
             }
         }
         person(&claims, &names, &settings.role_prefix)

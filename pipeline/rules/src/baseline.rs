@@ -130,7 +130,8 @@ fn expression(rule: &Line<'_>) -> Result<Expr, String> {
         "obf" => word(None, one()?)?,
         "phrase" => {
             let (first, second) = two()?;
-            (word(None, first)?, word(None, second)?);
+            word(None, first)?;
+            word(None, second)?;
             term(Some(Field::Text), Pattern::Phrase(format!("{first} {second}")))
         }
         "near" => {

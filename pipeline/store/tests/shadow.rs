@@ -1,7 +1,5 @@
 //! Rules in shadow are counted and file nothing.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 mod common;
 
 use common::{fresh_store, post, scored, time, verdict};

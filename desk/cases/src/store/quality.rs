@@ -155,7 +155,7 @@ impl CaseStore {
                 let outcome = outcomes.entry(text(rule, "rule")?).or_default();
                 match told {
                     CaseOutcome::Investigation | CaseOutcome::Charged | CaseOutcome::Convicted => {
-                        outcome.confirmed += 1
+                        outcome.confirmed += 1;
                     }
                     CaseOutcome::NotAnOffence | CaseOutcome::Discontinued => outcome.refuted += 1,
                     CaseOutcome::Forwarded => {}

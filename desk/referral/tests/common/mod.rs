@@ -187,7 +187,7 @@ impl World {
             clock: clock.clone(),
             collector: fake.clone(),
         });
-        Self { cases, evidence, clock, fake, second, folder: folder }
+        Self { cases, evidence, clock, fake, second, folder }
     }
 
     /// The same site years later, with services whose certificates are fresh.
@@ -240,7 +240,7 @@ impl World {
         let item = NewItem { post_id, campaign: "1".into(), queue: "threats".into() };
         match self.cases.claim(&item, &reviewer(), self.now()).await.unwrap() {
             ClaimOutcome::Yours(case) => case.id,
-            other => panic!("{other:?}"),
+            other => unreachable!("nobody else is here: {other:?}"),
         }
     }
 

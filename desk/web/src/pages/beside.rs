@@ -101,7 +101,7 @@ pub(crate) async fn show(
         })
         .filter(|word| word.percent > 0)
         .collect();
-    words.sort_by(|a, b| b.percent.cmp(&a.percent));
+    words.sort_by_key(|word| std::cmp::Reverse(word.percent));
     words.truncate(12);
     html(&BesidePage {
         nav: "queue",

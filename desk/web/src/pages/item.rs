@@ -295,10 +295,11 @@ pub(crate) async fn decide(
     Counters::add(&desk.counters.decisions);
     let go_on = audited.viewer.prefs.go_on || said(&fields, "then") == "next";
     // Danger stays on screen: what was sent must be seen.
-    if go_on && !danger {
-        if let Some(next) = claim_next(&desk, &audited).await? {
-            return Ok(Redirect::to(&format!("/items/{next}?before={id}")));
-        }
+    if go_on
+        && !danger
+        && let Some(next) = claim_next(&desk, &audited).await?
+    {
+        return Ok(Redirect::to(&format!("/items/{next}?before={id}")));
     }
     Ok(Redirect::to(&format!("/items/{id}")))
 }

@@ -295,7 +295,7 @@ pub(crate) async fn claim_next(desk: &DeskState, audited: &Audited) -> Result<Op
     for places in head.places.chunks(LOOKED_AT / 4) {
         for (place, held) in still_waiting(desk, places).await? {
             let mine = held == actor.user;
-            if !held.is_empty() && !mine || !mine && !audited.reserve(place.id) {
+            if !(mine || held.is_empty() && audited.reserve(place.id)) {
                 continue;
             }
             let Some(item) = audited.at_places(&[place]).await?.pop() else { continue };

@@ -110,7 +110,7 @@ async fn roll_up(store: Arc<Store>, stop: CancellationToken) {
             tracing::warn!(%error, "the last run of retention");
         }
         rounds += 1;
-        if rounds % ROUNDS_PER_PURGE == 0
+        if rounds.is_multiple_of(ROUNDS_PER_PURGE)
             && let Err(error) = store.purge_erased().await
         {
             tracing::warn!(%error, "erased rows are not taken from disk; tried again later");

@@ -42,14 +42,8 @@ impl Guard {
 }
 
 /// The words of a post, roughly: a word may seem to be there that is not, never the other way round.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct WordSet([u64; 32]);
-
-impl Default for WordSet {
-    fn default() -> Self {
-        Self([0; 32])
-    }
-}
 
 impl WordSet {
     const fn place(hash: u64) -> u16 {

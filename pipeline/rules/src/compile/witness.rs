@@ -71,7 +71,7 @@ fn required(step: &Step, leaf: &Step, witness: &Find, choices: &mut Vec<(usize, 
             }));
         }
         part => {
-            choices.extend(longest(part, leaf, witness).map(|(length, hash)| (length, Guard::of(&[hash]))))
+            choices.extend(longest(part, leaf, witness).map(|(length, hash)| (length, Guard::of(&[hash]))));
         }
     }
 }

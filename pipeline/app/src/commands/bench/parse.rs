@@ -39,8 +39,8 @@ pub(crate) fn run(_: &BenchArgs) -> Result<Vec<Figure>, Failure> {
     figures.push(Figure::new("RSS feeds of 30 entries", cost.per_cpu_second(FEEDS), "feeds/CPU-s"));
 
     let page = forum_page();
-    let (ours, cost) = measure(|| (0..PAGES).map(|_| html::content(&page)).last());
-    let (theirs, peer) = measure(|| (0..PAGES).map(|_| html::content_by_tree(&page)).last());
+    let (ours, cost) = measure(|| (0..PAGES).map(|_| html::content(&page)).next_back());
+    let (theirs, peer) = measure(|| (0..PAGES).map(|_| html::content_by_tree(&page)).next_back());
     if ours != theirs {
         return Err(Failure::upstream("the two ways to read HTML disagree".to_owned()));
     }

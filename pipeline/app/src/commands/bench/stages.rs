@@ -137,8 +137,7 @@ pub(crate) fn costs(corpus: &Corpus, analyser: &Analyser) -> anyhow::Result<Vec<
     });
     let outcomes = outcomes?;
     note("read the outcome", cost.cpu_seconds);
-    let (written, cost) =
-        measure(|| outcomes.iter().map(|outcome| serde_json::to_vec(outcome)).collect::<Vec<_>>());
+    let (written, cost) = measure(|| outcomes.iter().map(serde_json::to_vec).collect::<Vec<_>>());
     note("write the outcome", cost.cpu_seconds);
     drop(written);
 

@@ -128,7 +128,7 @@ async fn every_bad_page_is_bounded_and_says_what_is_missing() {
 #[ignore = "long: run with --ignored; needs chromium"]
 async fn a_real_browser_survives_every_bad_page() {
     if std::process::Command::new("chromium").arg("--version").output().is_err() {
-        println!("skipped: chromium is not there");
+        crate::say::line("skipped: chromium is not there");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -134,7 +134,7 @@ fn authority(folder: &Path, name: &str) -> (PathBuf, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_is_stamped_by_two_services_of_openssl_over_http() {
     if Command::new("openssl").arg("version").output().is_err() {
-        println!("skipped: openssl is not there");
+        crate::say::line("skipped: openssl is not there");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
