@@ -12,7 +12,7 @@ use streife_log::{
 };
 
 /// Brokers take their time over a first rebalance.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const QUIET: Duration = Duration::from_millis(700);
 const PARTITIONS: u32 = 4;
 

@@ -7,7 +7,6 @@ mod corpus;
 mod encoder;
 pub(crate) mod evidence;
 mod figure;
-mod null_sink;
 mod parse;
 mod pipeline;
 mod python;

@@ -3,13 +3,13 @@
 //!
 //! The path is the product's own: Jetstream events are parsed, published into a log (in memory, so that what is
 //! measured is us and not a disk), scored by a score worker (decode, duplicates, language, rules, gate, campaign),
-//! and written by a store worker through the ClickHouse client into a sink that keeps nothing. CPU seconds are those
-//! of the whole process, the sink's own included.
+//! and written by a store worker through the ClickHouse client into the embedded engine, a process of its own. CPU
+//! seconds are those of this process: what the server spends on its side is the server's.
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -22,18 +22,19 @@ use streife_runtime::score::{ScoreOptions, ScoreWorker};
 use streife_runtime::store::StoreWorker;
 use streife_runtime::{Analyser, Backoff};
 use streife_sdk::{Observation, ParseContext, Sink};
-use streife_store::{BatchLimits, Store, StoreConfig};
+use streife_store::queries::SummaryScope;
+use streife_store::{BatchLimits, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::Figure;
 use super::corpus::{self, Corpus};
-use super::null_sink::NullSink;
 use super::python::{Baseline, PythonRun, Variant};
 use super::stages;
 use crate::cli::BenchArgs;
 use crate::cost::{self, Cost, measure};
 use crate::failure::Failure;
 use crate::open;
+use crate::roles::engine_process::EngineProcess;
 
 const POSTS: usize = 50_000;
 const RULES: usize = 2_000;
@@ -158,17 +159,18 @@ pub(super) fn whole_path(
 ) -> Result<Cost, Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(cores.get()).enable_all().build()?;
-    let (done, cost) = measure(|| runtime.block_on(roles(corpus, analyser, cores)));
+    let cost = runtime.block_on(roles(corpus, analyser, cores));
     runtime.shutdown_timeout(Duration::from_secs(1));
-    done?;
-    Ok(cost)
+    cost
 }
 
-async fn roles(corpus: &Corpus, analyser: &Arc<Analyser>, cores: NonZeroUsize) -> Result<(), Failure> {
-    let sink = NullSink::start().await?;
+async fn roles(corpus: &Corpus, analyser: &Arc<Analyser>, cores: NonZeroUsize) -> Result<Cost, Failure> {
+    let folder = tempfile::tempdir()?;
+    let engine = EngineProcess::start(folder.path(), true).await?;
+    let store = Arc::new(Store::connect(engine.store_config())?);
+    store.migrate().await?;
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::with_clock(open::clock()));
     log.ensure_topics(&open::topics(1)?).await?;
-    let store = Store::connect(StoreConfig::new(format!("http://{}", sink.address), "bench", ""))?;
     let stop = CancellationToken::new();
     let score_worker = ScoreWorker {
         log: Arc::clone(&log),
@@ -184,11 +186,12 @@ async fn roles(corpus: &Corpus, analyser: &Arc<Analyser>, cores: NonZeroUsize) -
     };
     let store_worker = StoreWorker {
         log: Arc::clone(&log),
-        sink: Arc::new(store),
+        sink: Arc::clone(&store) as _,
         clock: open::clock(),
         limits: BatchLimits::default(),
         backoff: Backoff::default(),
     };
+    let (cpu, wall) = (cost::cpu_seconds(), Instant::now());
     let scoring = tokio::spawn(score_worker.run(stop.clone()));
     let storing = tokio::spawn(store_worker.run(stop.clone()));
     publish(corpus, &LogSink::new(Arc::clone(&log))).await?;
@@ -198,13 +201,16 @@ async fn roles(corpus: &Corpus, analyser: &Arc<Analyser>, cores: NonZeroUsize) -
             break;
         }
     }
+    let cost = Cost { cpu_seconds: cost::cpu_seconds() - cpu, wall_seconds: wall.elapsed().as_secs_f64() };
     stop.cancel();
     scoring.await??;
     storing.await??;
-    if sink.received_bytes() == 0 {
-        return Err(anyhow::anyhow!("nothing reached the sink").into());
+    let accepted = store.summary(&SummaryScope::All).await?.accepted;
+    engine.stop().await;
+    if accepted != corpus.events.len() as u64 {
+        return Err(anyhow::anyhow!("{accepted} of {} posts are in the books", corpus.events.len()).into());
     }
-    Ok(())
+    Ok(cost)
 }
 
 /// What a connector does: parse an observation, publish its events.

@@ -11,14 +11,14 @@ use streife_runtime::{
     Analyser, Incoming, Passage, ScoreContext, ScoreState, Workers, decode, names, score_batch,
 };
 use streife_sdk::ParseContext;
-use streife_store::{BatchLimits, Batcher, LogPosition, Rows, Store, StoreConfig};
+use streife_store::{BatchLimits, Batcher, LogPosition, Rows, Store};
 use streife_text::duplicate::{CampaignIndex, signature};
 use streife_text::{FoldLevel, fold};
 
 use super::corpus::Corpus;
-use super::null_sink::NullSink;
 use super::pipeline::{EVENTS_PER_OBSERVATION, observation};
 use crate::cost::measure;
+use crate::roles::engine_process::EngineProcess;
 
 /// The posts each stage sees.
 const POSTS: usize = 20_000;
@@ -152,15 +152,17 @@ pub(crate) fn costs(corpus: &Corpus, analyser: &Analyser) -> anyhow::Result<Vec<
     note("rows", cost.cpu_seconds);
     if let Some(batch) = batcher.take() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (sink, store) = runtime.block_on(async {
-            let sink = NullSink::start().await?;
-            let store = Store::connect(StoreConfig::new(format!("http://{}", sink.address), "bench", ""))?;
-            anyhow::Ok((sink, store))
+        let folder = tempfile::tempdir()?;
+        let (engine, store) = runtime.block_on(async {
+            let engine = EngineProcess::start(folder.path(), true).await?;
+            let store = Store::connect(engine.store_config())?;
+            store.migrate().await?;
+            anyhow::Ok((engine, store))
         })?;
         let (inserted, cost) = measure(|| runtime.block_on(store.write(&batch, "bench")));
         inserted?;
-        anyhow::ensure!(sink.received_bytes() > 0, "nothing reached the sink");
         note("insert", cost.cpu_seconds);
+        runtime.block_on(engine.stop());
     }
     Ok(stages)
 }
