@@ -212,12 +212,9 @@ impl Analyser {
     }
 }
 
-/// The severity of a rule by id; rules are sorted by id.
+/// The severity of a rule by id.
 fn severity(rules: &RuleSet, id: &str) -> Priority {
-    let all = rules.rules();
-    all.binary_search_by(|rule| rule.id.as_str().cmp(id))
-        .ok()
-        .map_or(Priority::Low, |found| all[found].severity)
+    rules.position(id).map_or(Priority::Low, |at| rules.rules()[at].severity)
 }
 
 fn view<'a>(

@@ -234,7 +234,7 @@ fn ask(record: WindowedRecord, analyser: &Analyser, state: &mut WindowState) -> 
     let met: Vec<Hit> = candidates
         .into_iter()
         .filter(|hit| {
-            let Some(rule) = rules.rules().iter().find(|rule| rule.id == hit.rule) else { return false };
+            let Some(rule) = rules.position(&hit.rule).map(|at| &rules.rules()[at]) else { return false };
             let Some(window) = rules.window(&hit.rule) else { return false };
             state.observe(&hit.rule, rule.version, window, &keys) && rule.state == State::Live
         })
