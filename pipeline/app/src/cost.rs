@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Instant;
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
 /// CPU and wall seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
@@ -37,6 +39,21 @@ pub(crate) fn resident_megabytes() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}
+
+/// Runs `work` with this process, its new threads and its new children on so many of the cores it may use, then on all
+/// again. Without more ado where the system does not let a process choose.
+pub(crate) fn on_cores<T>(count: usize, work: impl FnOnce() -> T) -> T {
+    let Ok(all) = sched_getaffinity(None) else { return work() };
+    let mut few = CpuSet::new();
+    (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)).take(count).for_each(|cpu| few.set(cpu));
+    if sched_setaffinity(None, &few).is_err() {
+        return work();
+    }
+    let result = work();
+    // A thread that may not have its cores back goes on with fewer.
+    let _ = sched_setaffinity(None, &all);
+    result
 }
 
 /// Processor, cores and load, for the head of a report.

@@ -24,6 +24,11 @@ use clap::error::ErrorKind;
 use cli::{Cli, Command};
 use failure::{CommandResult, Exit, Outcome};
 
+/// A post makes some hundred small buffers on one thread and drops them on another; the C library's allocator spends an eighth
+/// of the whole path on that (docs/benchmarks.md).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

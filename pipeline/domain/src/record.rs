@@ -4,6 +4,8 @@
 //! a [`FlaggedRecord`] besides. Content and identity are apart: what reviewers see carries a pseudonym, who
 //! published is in [`Identity`] and is stored in a table of its own.
 
+mod wire;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -61,6 +63,7 @@ pub struct PostChange {
 
 /// The end of one accepted record, with what is to be stored of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "wire::ScoredWire")]
 pub struct ScoredRecord {
     /// Version of this shape: [`RECORD_SCHEMA`].
     pub schema: u16,
@@ -141,4 +144,33 @@ pub struct FlaggedRecord {
     /// SHA-256 (hex) of the raw bytes in the header `raw`; absent when the source gave none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw_sha256: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DropReason, RejectCode};
+
+    #[test]
+    fn every_outcome_is_read_as_it_is_written() {
+        let reasons = DropReason::ALL.map(Outcome::Dropped);
+        let codes = RejectCode::ALL.map(Outcome::Dead);
+        for outcome in [Outcome::Stored].into_iter().chain(reasons).chain(codes) {
+            let record = ScoredRecord {
+                schema: RECORD_SCHEMA,
+                position: Position { partition: 1, offset: 2 },
+                outcome,
+                source: "test".to_owned(),
+                observed_at: Timestamp::from_millis(0),
+                post: None,
+                verdict: None,
+                shadow_rules: Vec::new(),
+                change: None,
+            };
+            let written = serde_json::to_string(&record).unwrap();
+            assert_eq!(serde_json::from_str::<ScoredRecord>(&written).unwrap(), record, "{written}");
+            let unknown = written.replace("\"reason\":\"", "\"reason\":\"un");
+            assert!(outcome == Outcome::Stored || serde_json::from_str::<ScoredRecord>(&unknown).is_err());
+        }
+    }
 }

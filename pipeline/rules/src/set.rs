@@ -9,7 +9,7 @@ use streife_text::{FoldLevel, NORMALISER_VERSION};
 use crate::build;
 use crate::compile::Index;
 use crate::compile::plan::{ListPlan, Step};
-use crate::evaluate::{Run, Unit, explain};
+use crate::evaluate::{Run, Unit, explain, level_index};
 use crate::limits::MAX_SPANS;
 use crate::syntax::Window;
 use crate::syntax::ast::Expr;
@@ -60,6 +60,14 @@ pub struct Evaluation {
 pub struct Scratch {
     units: Vec<Unit>,
     marks: Marks,
+}
+
+impl Scratch {
+    /// `text` at level `std`, if it is that of the post evaluated last and a rule wanted it so: for those who need the
+    /// same and would fold it again.
+    pub fn folded_std(&self, text: &str) -> Option<&str> {
+        self.units.first()?.levels[level_index(FoldLevel::Std)].folded_of(text)
+    }
 }
 
 /// Which rules are candidates for the post at hand.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use streife_domain::{Heads, Hit, Language, ModelVersions, PostKind, Priority, Verdict};
 use streife_rules::{Evaluation, PostView, RuleSet, Scratch};
 use streife_scoring::{GateScore, Models, ScoringError};
+use streife_text::duplicate::{Signature, signature};
 use streife_text::language::Identifier;
+use streife_text::{FoldLevel, fold};
 
 use crate::decide;
 use crate::fields::{Fields, fields};
@@ -45,6 +47,7 @@ pub(crate) struct Draft {
     gate: Option<GateScore>,
     fields: Fields,
     evaluation: Evaluation,
+    signature: Signature,
     /// Is the encoder asked?
     pub(crate) wants_encoder: bool,
 }
@@ -66,6 +69,8 @@ pub struct Analysis {
     pub windowed: Vec<Hit>,
     /// The encoder was asked and failed; the verdict holds what is known without it.
     pub encoder_failed: bool,
+    /// What near-copies of the text are found by.
+    pub signature: Signature,
 }
 
 /// Everything that scores a text, in fixed versions. Immutable: a new rule set or model makes a new one.
@@ -127,12 +132,32 @@ impl Analyser {
         &self.models
     }
 
-    /// Everything but the encoder.
-    pub(crate) fn draft(&self, passage: &Passage<'_>, scratch: &mut Scratch) -> Draft {
-        let language = self.identifier.identify(passage.text);
-        let gate = self.models.gate(passage.text, &language);
+    /// Everything but the encoder, stage by stage over all passages: each stage's tables stay in the near caches, where
+    /// post by post they would drive each other out.
+    pub(crate) fn drafts(&self, passages: &[Passage<'_>], scratch: &mut Scratch) -> Vec<Draft> {
+        let languages: Vec<Language> =
+            passages.iter().map(|passage| self.identifier.identify(passage.text)).collect();
+        let gates: Vec<Option<GateScore>> = passages
+            .iter()
+            .zip(&languages)
+            .map(|(passage, language)| self.models.gate(passage.text, language))
+            .collect();
+        let known = languages.into_iter().zip(gates);
+        passages.iter().zip(known).map(|(passage, known)| self.draft(passage, known, scratch)).collect()
+    }
+
+    fn draft(
+        &self,
+        passage: &Passage<'_>,
+        (language, gate): (Language, Option<GateScore>),
+        scratch: &mut Scratch,
+    ) -> Draft {
         let fields = fields(passage.text, passage.tags, passage.links);
         let evaluation = self.rules.evaluate(&view(passage, &fields, &language, None, &[]), scratch);
+        let signature = match scratch.folded_std(passage.text) {
+            Some(folded) => signature(folded),
+            None => signature(&fold(passage.text, FoldLevel::Std).text),
+        };
         let wants_encoder = match self.encode {
             Encode::None => false,
             Encode::All => true,
@@ -147,6 +172,7 @@ impl Analyser {
             gate,
             fields,
             evaluation,
+            signature,
             wants_encoder: wants_encoder && self.versions.encoder != "none",
         }
     }
@@ -192,7 +218,13 @@ impl Analyser {
             priority,
             models: self.versions.clone(),
         };
-        Analysis { verdict, shadow: evaluation.shadow, windowed: evaluation.windowed, encoder_failed }
+        Analysis {
+            verdict,
+            shadow: evaluation.shadow,
+            windowed: evaluation.windowed,
+            encoder_failed,
+            signature: draft.signature,
+        }
     }
 
     /// The verdict with hits more, and the priority that follows.
@@ -206,7 +238,9 @@ impl Analyser {
 
     /// The verdict on one text, all stages in turn.
     pub fn analyse(&self, passage: &Passage<'_>, scratch: &mut Scratch) -> Analysis {
-        let draft = self.draft(passage, scratch);
+        let language = self.identifier.identify(passage.text);
+        let gate = self.models.gate(passage.text, &language);
+        let draft = self.draft(passage, (language, gate), scratch);
         let encoded = draft.wants_encoder.then(|| self.models.encode(passage.text, draft.language()));
         self.finish(passage, draft, encoded, scratch)
     }

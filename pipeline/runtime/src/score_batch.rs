@@ -10,8 +10,7 @@ use streife_domain::{
     WindowedRecord,
 };
 use streife_log::{Message, Record};
-use streife_text::duplicate::{CampaignIndex, signature};
-use streife_text::{FoldLevel, fold};
+use streife_text::duplicate::CampaignIndex;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::analyse::{Analyser, Analysis, Passage};
@@ -94,12 +93,11 @@ pub fn score_batch(
         .filter_map(|work| if let Work::Post { event } = work { Some(&**event) } else { None })
         .collect();
     let passages: Vec<Passage<'_>> = events.iter().map(|event| passage(event)).collect();
-    let signatures = workers.map(&events, |event, _| signature(&fold(&event.text, FoldLevel::Std).text));
     let analyses = workers.analyse(context.analyser, &passages);
     drop(passages);
 
     let mut output = BatchOutput::default();
-    let mut analysed = analyses.into_iter().zip(&signatures);
+    let mut analysed = analyses.into_iter();
     for (work, message) in works.iter().zip(messages) {
         match work {
             Work::Dead(rejected) => {
@@ -112,8 +110,9 @@ pub fn score_batch(
                 emit(&mut output, message, bare_record(message, event, Outcome::Dropped(*reason)));
             }
             Work::Post { event } => {
-                let Some((analysis, sign)) = analysed.next() else { continue };
-                let post = pseudonymous(event, state.campaigns.assign(sign), context.pseudonyms);
+                let Some(analysis) = analysed.next() else { continue };
+                let campaign = state.campaigns.assign(&analysis.signature);
+                let post = pseudonymous(event, campaign, context.pseudonyms);
                 emit_post(&mut output, message, event, post, analysis, context);
             }
         }

@@ -8,6 +8,8 @@ use crate::analyse::{Analyser, Analysis, Passage};
 
 /// Fewer items than this are not worth a thread.
 const MIN_ITEMS_PER_THREAD: usize = 16;
+/// Posts that go through a stage together: enough that its tables are read once, few enough that the texts stay near.
+const POSTS_PER_STAGE: usize = 128;
 
 /// Threads, each with its buffers.
 pub struct Workers(Vec<Scratch>);
@@ -24,20 +26,27 @@ impl Workers {
         items: &[T],
         job: impl Fn(&T, &mut Scratch) -> R + Sync,
     ) -> Vec<R> {
+        self.map_slices(items, |share, scratch| share.iter().map(|item| job(item, scratch)).collect())
+    }
+
+    /// Applies `job` to a share of the items on each thread; results are in the order of the items.
+    fn map_slices<T: Sync, R: Send>(
+        &mut self,
+        items: &[T],
+        job: impl Fn(&[T], &mut Scratch) -> Vec<R> + Sync,
+    ) -> Vec<R> {
         let share = items.len().div_ceil(self.0.len()).max(MIN_ITEMS_PER_THREAD);
         if items.len() <= share
             && let Some(scratch) = self.0.first_mut()
         {
-            return items.iter().map(|item| job(item, scratch)).collect();
+            return job(items, scratch);
         }
         let job = &job;
         std::thread::scope(|scope| {
             let running: Vec<_> = items
                 .chunks(share)
                 .zip(&mut self.0)
-                .map(|(chunk, scratch)| {
-                    scope.spawn(move || chunk.iter().map(|item| job(item, scratch)).collect::<Vec<R>>())
-                })
+                .map(|(share, scratch)| scope.spawn(move || job(share, scratch)))
                 .collect();
             running
                 .into_iter()
@@ -48,7 +57,9 @@ impl Workers {
 
     /// All stages over many texts: the cheap ones spread over these threads, the encoder over its sessions.
     pub fn analyse(&mut self, analyser: &Analyser, passages: &[Passage<'_>]) -> Vec<Analysis> {
-        let drafts = self.map(passages, |passage, scratch| analyser.draft(passage, scratch));
+        let drafts = self.map_slices(passages, |share, scratch| {
+            share.chunks(POSTS_PER_STAGE).flat_map(|posts| analyser.drafts(posts, scratch)).collect()
+        });
         let asked: Vec<_> = passages
             .iter()
             .zip(&drafts)

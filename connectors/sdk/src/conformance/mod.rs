@@ -33,6 +33,8 @@ const MAX_FETCHES: usize = 200;
 const MAX_STILL: usize = 5;
 /// A fetch against a local server takes no longer.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a source may take until all of its posts are there; most take milliseconds, a busy machine much longer.
+const PATIENCE: Duration = Duration::from_secs(90);
 /// Kills in one life of a source.
 const KILLS: usize = 12;
 /// A life between two kills lasts at most so long.
@@ -112,7 +114,8 @@ async fn run_until(kind: &Kind, connect: &impl Fn() -> Box<dyn Connector>, memor
     let stop = CancellationToken::new();
     let running = run_source(connect(), options(kind), memory, memory, stop.clone());
     let watching = async {
-        for _ in 0..1_000 {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(10)).await;
             let has = memory.events().into_iter().map(|e| e.native_id).collect::<BTreeSet<_>>();
             if wanted.iter().all(|id| has.contains(*id)) {
@@ -189,7 +192,8 @@ async fn runs_counts_and_stops(kind: &Kind, connect: &impl Fn() -> Box<dyn Conne
     let health = options.health.clone();
     let running = run_source(connect(), options, &*memory, &*memory, stop.clone());
     let watching = async {
-        for _ in 0..500 {
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(20)).await;
             if wanted.iter().all(|id| memory.events().iter().any(|e| e.native_id == *id)) {
                 break;

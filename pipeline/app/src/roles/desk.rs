@@ -22,8 +22,12 @@ use crate::open;
 use crate::paths::Paths;
 use crate::say::tr;
 
-/// How often open pages are told to look again, and expired leases return to the queue.
+/// How often the desk looks for new flagged posts; open pages are told at once when there are any.
+pub(crate) const NEWS_INTERVAL: std::time::Duration = std::time::Duration::from_millis(500);
+/// How often expired leases return to the queue.
 const TICK: std::time::Duration = std::time::Duration::from_secs(1);
+/// How many ticks lie between two times that open pages are told to look again, news or not: ages and budgets move on.
+const TICKS_PER_REFRESH: u64 = 15;
 /// How often suspected posts are looked for that wait to be secured.
 const EVIDENCE_TICK: std::time::Duration = std::time::Duration::from_secs(2);
 /// Once a day, and at the start, time stamps are looked through for those that end soon.
@@ -122,12 +126,14 @@ pub(crate) async fn serve(
     })?;
     eprintln!("streife: {} http://{}", tr("Arbeitsplatz:", "desk:"), listener.local_addr()?);
     let ticking = tokio::spawn(tick(desk.clone(), cases.clone(), Arc::clone(&clock), stop.clone()));
+    let telling = tokio::spawn(tell_news(desk.clone(), store, stop.clone()));
     let delivering = tokio::spawn(access::deliver(alerts, cases.clone(), Arc::clone(&clock), stop.clone()));
     let publishing = tokio::spawn(publish_rule_book(log, cases, stop.clone()));
     let securing = tokio::spawn(secure(evidence, desk.clone(), stop.clone()));
     let service = router(desk).into_make_service_with_connect_info::<std::net::SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
     ticking.abort();
+    telling.abort();
     publishing.abort();
     delivering.abort();
     securing.abort();
@@ -164,6 +170,22 @@ async fn publish_once(log: &dyn EventLog, book: &RuleBook) -> anyhow::Result<i64
     Ok(revision)
 }
 
+/// Tells open pages when something was flagged. A database that does not answer is the pages' to report.
+async fn tell_news(desk: DeskState, store: Arc<Store>, stop: CancellationToken) {
+    let mut seen = None;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(NEWS_INTERVAL) => {}
+        }
+        if let Ok(rows) = store.flagged_rows().await
+            && seen.replace(rows) != Some(rows)
+        {
+            desk.announce("queue");
+        }
+    }
+}
+
 async fn tick(
     desk: DeskState,
     cases: CaseStore,
@@ -188,10 +210,13 @@ async fn tick(
         {
             tracing::warn!(%error, "cases whose review date has come are not put up for review");
         }
-        if let Err(error) = cases.expire_leases(clock.now()).await {
+        let returned = cases.expire_leases(clock.now()).await;
+        if let Err(error) = &returned {
             tracing::warn!(%error, "expired leases are not returned");
         }
-        desk.announce("queue");
+        if ticks % TICKS_PER_REFRESH == 0 || returned.is_ok_and(|posts| !posts.is_empty()) {
+            desk.announce("queue");
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct LevelText {
     pub(crate) hashes: Vec<u64>,
     /// The hashes, roughly, for a quick no.
     pub(crate) present: WordSet,
+    /// Where the text lay that it was filled from, and its length.
+    original: (usize, usize),
     ready: bool,
 }
 
@@ -65,11 +67,17 @@ impl LevelText {
         self.ready = false;
     }
 
+    /// The folded text, when it is that of `text`: filled last from the very same bytes.
+    pub(crate) fn folded_of(&self, text: &str) -> Option<&str> {
+        (self.ready && self.original == (text.as_ptr() as usize, text.len())).then_some(&*self.folded.text)
+    }
+
     pub(crate) fn fill(&mut self, text: &str, level: FoldLevel) {
         if self.ready {
             return;
         }
         self.ready = true;
+        self.original = (text.as_ptr() as usize, text.len());
         fold_into(text, level, &mut self.folded);
         words(&self.folded.text, &mut self.words);
         let bytes = self.folded.text.as_bytes();

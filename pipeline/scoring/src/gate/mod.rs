@@ -16,6 +16,10 @@ pub(crate) const WEIGHTS_FILE: &str = "weights.bin";
 const MAGIC: &[u8; 8] = b"STRGATE1";
 /// Heads of a row in memory; a row is one aligned word.
 const ROW: usize = 8;
+/// So many weights of one byte add up in two bytes.
+const BLOCK: usize = 255;
+/// N-grams of a text for each of its bytes, about; only the first guess at a buffer's size.
+const FEATURES_PER_BYTE: usize = 5;
 const MIN_BITS: u32 = 8;
 const MAX_BITS: u32 = 22;
 
@@ -85,19 +89,26 @@ impl Gate {
     /// The raw outputs for a cleaned text: the heads, then the pass output.
     #[expect(clippy::cast_possible_truncation, reason = "the nearest f32 is what is wanted")]
     fn outputs(&self, cleaned: &str) -> Vec<f32> {
-        let mut heads = [0_i32; ROW];
-        let (mut pass, mut number) = (0_i32, 0_u32);
-        features::each(cleaned, |hash| {
-            number += 1;
-            let bucket = (hash >> self.shift) as usize;
-            if let (Some(row), Some(weight)) = (self.heads.get(bucket), self.pass.get(bucket)) {
-                for (sum, weight) in heads.iter_mut().zip(row) {
-                    *sum += i32::from(*weight);
+        // All buckets first: the look-ups then do not wait for the hashing, nor for each other.
+        let mut buckets = Vec::with_capacity(cleaned.len() * FEATURES_PER_BYTE);
+        features::each(cleaned, |hash| buckets.push((hash >> self.shift) as u32));
+        let (mut heads, mut pass) = ([0_i32; ROW], 0_i32);
+        for block in buckets.chunks(BLOCK) {
+            let (mut block_heads, mut block_pass) = ([0_i16; ROW], 0_i16);
+            for bucket in block {
+                // The shift leaves no more bits than there are rows.
+                let (row, weight) = (self.heads[*bucket as usize], self.pass[*bucket as usize]);
+                for (sum, weight) in block_heads.iter_mut().zip(row) {
+                    *sum += i16::from(weight);
                 }
-                pass += i32::from(*weight);
+                block_pass += i16::from(weight);
             }
-        });
-        let root = f64::from(number.max(1)).sqrt();
+            for (sum, part) in heads.iter_mut().zip(block_heads) {
+                *sum += i32::from(part);
+            }
+            pass += i32::from(block_pass);
+        }
+        let root = f64::from(u32::try_from(buckets.len()).unwrap_or(u32::MAX).max(1)).sqrt();
         let scaled = |(sum, (scale, bias)): (&i32, (&f32, &f32))| {
             (f64::from(*sum) * f64::from(*scale) / root + f64::from(*bias)) as f32
         };

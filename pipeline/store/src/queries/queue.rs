@@ -120,6 +120,15 @@ impl Store {
         Ok(QueuePage { items, next })
     }
 
+    /// Rows of flagged posts as they lie, repetitions included: answered from the table's own books, and another number
+    /// whenever something was flagged.
+    ///
+    /// # Errors
+    /// What ClickHouse says.
+    pub async fn flagged_rows(&self) -> Result<u64, StoreError> {
+        Ok(self.client().query("SELECT count() FROM flagged_posts").fetch_one().await?)
+    }
+
     /// How many flagged posts a filter shows.
     ///
     /// # Errors

@@ -92,8 +92,8 @@ impl Linear {
         Ok(Self { bucket_bits, dimensions, vectors, scale, temperature, languages })
     }
 
-    /// The languages the model tells apart in `script`, the likeliest first, with probabilities that add up to
-    /// one. Empty when it knows none in that script. Letters that say no language are `und`.
+    /// The languages the model tells apart in `script`, in no order, with probabilities that add up to one. Empty
+    /// when it knows none in that script. Letters that say no language are `und`.
     pub(super) fn rank(&self, stream: &[u32], script: Script) -> Vec<Guess<'_>> {
         let hidden = self.mean_vector(stream);
         let mut guesses: Vec<Guess<'_>> = self
@@ -143,7 +143,7 @@ impl Linear {
     }
 }
 
-/// Turns scores into probabilities, the largest first.
+/// Turns scores into probabilities.
 fn softmax(guesses: &mut [Guess<'_>]) {
     let largest = guesses.iter().map(|guess| guess.probability).fold(f32::MIN, f32::max);
     let mut sum = 0.0;
@@ -154,7 +154,6 @@ fn softmax(guesses: &mut [Guess<'_>]) {
     for guess in guesses.iter_mut() {
         guess.probability /= sum;
     }
-    guesses.sort_by(|a, b| b.probability.total_cmp(&a.probability));
 }
 
 /// The buckets of all n-grams (1 to 4, within a word and the spaces around it) and of all whole words.

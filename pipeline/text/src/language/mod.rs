@@ -17,6 +17,7 @@
 //! answers given with 0.8, about eight in ten are right. Below [`UNDETERMINED_BELOW`] the answer is `und`.
 
 mod files;
+mod inputs;
 mod letters;
 mod linear;
 mod script;
@@ -35,7 +36,7 @@ use linear::{Guess, Linear};
 use second::Second;
 
 /// Raised whenever the rules of this module change an answer.
-const CASCADE_VERSION: u32 = 1;
+const CASCADE_VERSION: u32 = 2;
 
 /// Confidence below which the answer is `und`.
 pub const UNDETERMINED_BELOW: f32 = 0.3;
@@ -47,8 +48,6 @@ const RIGHT_WHEN_SURE: f32 = 0.72;
 const MIN_LETTERS: u32 = 2;
 /// How much the logarithm of fastText's probability counts against that of the linear model.
 const FASTTEXT_WEIGHT: f32 = 0.5;
-/// Least probability assumed for a language that fastText does not name.
-const FASTTEXT_FLOOR: f32 = 1e-3;
 /// Probability assumed for a language that fastText has no label for: no opinion.
 const FASTTEXT_UNKNOWN: f32 = 0.05;
 /// Probability from which fastText is believed for a language that the linear model does not know.
@@ -130,10 +129,10 @@ impl Identifier {
         match &self.linear {
             Some(linear) if linear.knows(script) => {
                 if let (true, Some(fasttext)) = (self.fasttext_alone, &self.fasttext) {
-                    return ask(fasttext, letters).into_iter().find(|guess| linear.has(guess.code));
+                    return fasttext.rank(&letters.words()).into_iter().find(|guess| linear.has(guess.code));
                 }
                 let ranked = linear.rank(&letters.stream, script);
-                let best = ranked.first().copied();
+                let best = ranked.iter().copied().max_by(|a, b| a.probability.total_cmp(&b.probability));
                 let unsure = best.is_none_or(|best| best.probability < SURE);
                 match &self.fasttext {
                     Some(fasttext) if unsure => weigh(ranked, fasttext, linear, letters),
@@ -142,7 +141,7 @@ impl Identifier {
                 .map(calibrated)
             }
             _ => match &self.fasttext {
-                Some(fasttext) => ask(fasttext, letters).into_iter().next(),
+                Some(fasttext) => fasttext.rank(&letters.words()).into_iter().next(),
                 None => by_whatlang(letters),
             },
         }
@@ -159,30 +158,13 @@ impl Identifier {
         }
         if let Some(fasttext) = &self.fasttext
             && letters.count >= FASTTEXT_MIN_LETTERS
-            && let Some(best) = ask(fasttext, letters).into_iter().next()
+            && let Some(best) = fasttext.rank(&letters.words()).into_iter().next()
             && (best.code == verdict.code || verdict.others.contains(&best.code))
         {
             return best;
         }
         sure(verdict.code, BY_SHARED_SCRIPT)
     }
-}
-
-/// fastText's likeliest languages, dialects counted for their language.
-fn ask<'a>(fasttext: &'a Second, letters: &Letters) -> Vec<Guess<'a>> {
-    let mut guesses: Vec<Guess<'a>> = Vec::new();
-    for (label, probability) in fasttext.predict(&letters.words()) {
-        let Some(code) = script::language_of_label(label) else { continue };
-        if probability < FASTTEXT_FLOOR {
-            continue;
-        }
-        match guesses.iter_mut().find(|guess| guess.code == code) {
-            Some(guess) => guess.probability += probability,
-            None => guesses.push(Guess { code, probability }),
-        }
-    }
-    guesses.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    guesses
 }
 
 /// Weighs the linear model's answers against fastText's: probabilities multiplied, fastText's to a power.
@@ -192,7 +174,7 @@ fn weigh<'a>(
     linear: &'a Linear,
     letters: &Letters,
 ) -> Option<Guess<'a>> {
-    let asked = ask(fasttext, letters);
+    let asked = fasttext.rank(&letters.words());
     if letters.count >= FASTTEXT_MIN_LETTERS
         && let Some(best) = asked.first()
         && best.probability >= FASTTEXT_SURE
@@ -200,10 +182,13 @@ fn weigh<'a>(
     {
         return Some(*best);
     }
-    let second_opinion = |code: &str| {
-        let told = asked.iter().find(|guess| guess.code == code).map(|guess| guess.probability);
-        let unnamed = || if fasttext.knows(code) { FASTTEXT_FLOOR } else { FASTTEXT_UNKNOWN };
-        told.unwrap_or_else(unnamed).min(1.0).powf(FASTTEXT_WEIGHT)
+    // Of a language that fastText knows and does not name, the least probability is assumed.
+    let unnamed = second::FLOOR.powf(FASTTEXT_WEIGHT);
+    let unknown = FASTTEXT_UNKNOWN.powf(FASTTEXT_WEIGHT);
+    let second_opinion = |code: &str| match asked.iter().find(|guess| guess.code == code) {
+        Some(told) => told.probability.min(1.0).powf(FASTTEXT_WEIGHT),
+        None if fasttext.knows(code) => unnamed,
+        None => unknown,
     };
     let mut sum = 0.0;
     let mut best: Option<Guess<'a>> = None;

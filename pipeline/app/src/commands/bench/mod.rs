@@ -7,11 +7,13 @@ mod corpus;
 mod encoder;
 pub(crate) mod evidence;
 mod figure;
+mod latency;
 mod parse;
 mod pipeline;
 mod python;
 mod rules;
 mod stages;
+mod whole_path;
 
 pub(crate) use figure::Figure;
 
@@ -40,6 +42,11 @@ const BENCHES: &[Bench] = &[
         name: "pipeline",
         about: "the whole path without the encoder, beside its stages and the Python baseline",
         run: pipeline::run,
+    },
+    Bench {
+        name: "latency",
+        about: "from an accepted post to one that the desk shows, at half of what the machine carries",
+        run: latency::run,
     },
     Bench {
         name: "parse",
