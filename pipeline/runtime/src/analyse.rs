@@ -134,7 +134,7 @@ impl Analyser {
 
     /// Everything but the encoder, stage by stage over all passages: each stage's tables stay in the near caches, where
     /// post by post they would drive each other out.
-    pub(crate) fn drafts(&self, passages: &[Passage<'_>], scratch: &mut Scratch) -> Vec<Draft> {
+    pub(crate) fn drafts(&self, passages: &[&Passage<'_>], scratch: &mut Scratch) -> Vec<Draft> {
         let languages: Vec<Language> =
             passages.iter().map(|passage| self.identifier.identify(passage.text)).collect();
         let gates: Vec<Option<GateScore>> = passages

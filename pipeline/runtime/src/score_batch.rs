@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use streife_domain::{
-    DropReason, Event, FlaggedRecord, Identity, LegalLabel, Outcome, Position, PostChange, PostKind,
-    PseudonymKey, PseudonymousPost, RECORD_SCHEMA, Rejected, ScoredRecord, Timestamp, Verdict,
+    CampaignKey, DropReason, Event, FlaggedRecord, Identity, LegalLabel, Outcome, Position, PostChange,
+    PostKind, PseudonymKey, PseudonymousPost, RECORD_SCHEMA, Rejected, ScoredRecord, Timestamp, Verdict,
     WindowedRecord,
 };
 use streife_log::{Message, Record};
@@ -70,6 +70,16 @@ pub struct BatchOutput {
     pub own_rejects: usize,
 }
 
+impl BatchOutput {
+    fn append(&mut self, mut part: Self) {
+        self.scored.append(&mut part.scored);
+        self.flagged.append(&mut part.flagged);
+        self.windowed.append(&mut part.windowed);
+        self.dead.append(&mut part.dead);
+        self.own_rejects += part.own_rejects;
+    }
+}
+
 enum Work {
     Dead(Rejected),
     Change(Box<Event>),
@@ -84,40 +94,66 @@ pub fn score_batch(
     state: &mut ScoreState,
     workers: &mut Workers,
 ) -> BatchOutput {
-    let decoded = workers.map(messages, |message, _| decode(message, context.now));
+    let decoded = workers.map(messages.iter().collect(), |message, _| decode(message, context.now));
     let works: Vec<Work> =
         messages.iter().zip(decoded).map(|(message, result)| sort(message, result, state)).collect();
 
-    let events: Vec<&Event> = works
+    let passages: Vec<Passage<'_>> = works
         .iter()
-        .filter_map(|work| if let Work::Post { event } = work { Some(&**event) } else { None })
+        .filter_map(|work| if let Work::Post { event } = work { Some(passage(event)) } else { None })
         .collect();
-    let passages: Vec<Passage<'_>> = events.iter().map(|event| passage(event)).collect();
-    let analyses = workers.analyse(context.analyser, &passages);
+    let mut analyses = workers.analyse(context.analyser, &passages).into_iter();
     drop(passages);
 
-    let mut output = BatchOutput::default();
-    let mut analysed = analyses.into_iter();
-    for (work, message) in works.iter().zip(messages) {
-        match work {
-            Work::Dead(rejected) => {
-                output.own_rejects += usize::from(message.header(headers::CODE).is_none());
-                count(Outcome::Dead(rejected.code));
-                output.dead.push(dead_letter(message, rejected));
-            }
-            Work::Change(event) => emit(&mut output, message, change_record(message, event)),
-            Work::Drop(reason, event) => {
-                emit(&mut output, message, bare_record(message, event, Outcome::Dropped(*reason)));
-            }
-            Work::Post { event } => {
-                let Some(analysis) = analysed.next() else { continue };
+    // Campaigns in the order of the posts; what follows needs no order.
+    let ends: Vec<_> = works
+        .into_iter()
+        .zip(messages)
+        .map(|(work, message)| {
+            let analysis = if matches!(work, Work::Post { .. }) { analyses.next() } else { None };
+            let with_campaign = analysis.map(|analysis| {
                 let campaign = state.campaigns.assign(&analysis.signature);
-                let post = pseudonymous(event, campaign, context.pseudonyms);
-                emit_post(&mut output, message, event, post, analysis, context);
-            }
+                (analysis, campaign)
+            });
+            (message, work, with_campaign)
+        })
+        .collect();
+    let ended = workers.map_shares(ends, |share, _| {
+        let mut output = BatchOutput::default();
+        for (message, work, analysis) in share {
+            end(&mut output, message, work, analysis, context);
+        }
+        vec![output]
+    });
+    let mut output = BatchOutput::default();
+    ended.into_iter().for_each(|part| output.append(part));
+    output
+}
+
+/// The records that a piece of work comes to.
+fn end(
+    output: &mut BatchOutput,
+    message: &Message,
+    work: Work,
+    analysis: Option<(Analysis, CampaignKey)>,
+    context: &ScoreContext<'_>,
+) {
+    match work {
+        Work::Dead(rejected) => {
+            output.own_rejects += usize::from(message.header(headers::CODE).is_none());
+            count(Outcome::Dead(rejected.code));
+            output.dead.push(dead_letter(message, &rejected));
+        }
+        Work::Change(event) => emit(output, message, change_record(message, &event)),
+        Work::Drop(reason, event) => {
+            emit(output, message, bare_record(message, &event, Outcome::Dropped(reason)));
+        }
+        Work::Post { event } => {
+            let Some((analysis, campaign)) = analysis else { return };
+            let post = pseudonymous(&event, campaign, context.pseudonyms);
+            emit_post(output, message, &event, post, analysis, context);
         }
     }
-    output
 }
 
 fn sort(message: &Message, decoded: Result<Incoming, Rejected>, state: &mut ScoreState) -> Work {
@@ -162,11 +198,7 @@ fn passage(event: &Event) -> Passage<'_> {
     }
 }
 
-fn pseudonymous(
-    event: &Event,
-    campaign: streife_domain::CampaignKey,
-    key: &PseudonymKey,
-) -> PseudonymousPost {
+fn pseudonymous(event: &Event, campaign: CampaignKey, key: &PseudonymKey) -> PseudonymousPost {
     PseudonymousPost {
         post_id: event.post_id(),
         source: event.source.clone(),

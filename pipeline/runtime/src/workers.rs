@@ -21,30 +21,30 @@ impl Workers {
     }
 
     /// Applies `job` to every item, spread over the threads; results are in the order of the items.
-    pub(crate) fn map<T: Sync, R: Send>(
+    pub(crate) fn map<T: Send, R: Send>(
         &mut self,
-        items: &[T],
-        job: impl Fn(&T, &mut Scratch) -> R + Sync,
+        items: Vec<T>,
+        job: impl Fn(T, &mut Scratch) -> R + Sync,
     ) -> Vec<R> {
-        self.map_slices(items, |share, scratch| share.iter().map(|item| job(item, scratch)).collect())
+        self.map_shares(items, |share, scratch| share.into_iter().map(|item| job(item, scratch)).collect())
     }
 
     /// Applies `job` to a share of the items on each thread; results are in the order of the items.
-    fn map_slices<T: Sync, R: Send>(
+    pub(crate) fn map_shares<T: Send, R: Send>(
         &mut self,
-        items: &[T],
-        job: impl Fn(&[T], &mut Scratch) -> Vec<R> + Sync,
+        items: Vec<T>,
+        job: impl Fn(Vec<T>, &mut Scratch) -> Vec<R> + Sync,
     ) -> Vec<R> {
-        let share = items.len().div_ceil(self.0.len()).max(MIN_ITEMS_PER_THREAD);
-        if items.len() <= share
+        let size = items.len().div_ceil(self.0.len()).max(MIN_ITEMS_PER_THREAD);
+        if items.len() <= size
             && let Some(scratch) = self.0.first_mut()
         {
             return job(items, scratch);
         }
         let job = &job;
         std::thread::scope(|scope| {
-            let running: Vec<_> = items
-                .chunks(share)
+            let running: Vec<_> = shares(items, size)
+                .into_iter()
                 .zip(&mut self.0)
                 .map(|(share, scratch)| scope.spawn(move || job(share, scratch)))
                 .collect();
@@ -57,7 +57,7 @@ impl Workers {
 
     /// All stages over many texts: the cheap ones spread over these threads, the encoder over its sessions.
     pub fn analyse(&mut self, analyser: &Analyser, passages: &[Passage<'_>]) -> Vec<Analysis> {
-        let drafts = self.map_slices(passages, |share, scratch| {
+        let drafts = self.map_shares(passages.iter().collect(), |share, scratch| {
             share.chunks(POSTS_PER_STAGE).flat_map(|posts| analyser.drafts(posts, scratch)).collect()
         });
         let asked: Vec<_> = passages
@@ -67,16 +67,29 @@ impl Workers {
             .map(|(passage, draft)| (passage.text, draft.language()))
             .collect();
         let mut encoded = analyser.encode(&asked).into_iter();
-        let Some(scratch) = self.0.first_mut() else { return Vec::new() };
-        passages
+        let with_scores: Vec<_> = passages
             .iter()
             .zip(drafts)
             .map(|(passage, draft)| {
-                let result = if draft.wants_encoder { encoded.next() } else { None };
-                analyser.finish(passage, draft, result, scratch)
+                let scores = if draft.wants_encoder { encoded.next() } else { None };
+                (passage, draft, scores)
             })
-            .collect()
+            .collect();
+        self.map(with_scores, |(passage, draft, scores), scratch| {
+            analyser.finish(passage, draft, scores, scratch)
+        })
     }
+}
+
+/// Cuts items into shares of one size, the last one smaller.
+fn shares<T>(mut items: Vec<T>, size: usize) -> Vec<Vec<T>> {
+    let mut shares = Vec::new();
+    while items.len() > size {
+        let rest = items.split_off(size);
+        shares.push(std::mem::replace(&mut items, rest));
+    }
+    shares.push(items);
+    shares
 }
 
 #[cfg(test)]
@@ -89,7 +102,7 @@ mod tests {
         #[test]
         fn results_keep_the_order_for_any_number_of_threads(items in proptest::collection::vec(any::<u32>(), 0..300), threads in 1usize..5) {
             let mut workers = Workers::new(NonZeroUsize::new(threads).unwrap());
-            let doubled = workers.map(&items, |item, _| u64::from(*item) * 2);
+            let doubled = workers.map(items.clone(), |item, _| u64::from(item) * 2);
             prop_assert_eq!(doubled, items.iter().map(|item| u64::from(*item) * 2).collect::<Vec<_>>());
         }
     }

@@ -23,7 +23,7 @@ use crate::paths::Paths;
 use crate::say::tr;
 
 /// How often the desk looks for new flagged posts; open pages are told at once when there are any.
-pub(crate) const NEWS_INTERVAL: std::time::Duration = std::time::Duration::from_millis(500);
+pub(crate) const NEWS_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);
 /// How often expired leases return to the queue.
 const TICK: std::time::Duration = std::time::Duration::from_secs(1);
 /// How many ticks lie between two times that open pages are told to look again, news or not: ages and budgets move on.
