@@ -195,6 +195,23 @@ impl Vault {
         Ok(names)
     }
 
+    /// Every case of which something lies here, sorted.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn cases(&self) -> Result<Vec<String>, VaultError> {
+        let mut cases = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(at(&self.folder))? {
+            let name = entry.map_err(at(&self.folder))?.file_name().to_string_lossy().into_owned();
+            // What is no case (certificates, lost+found) is not ours to read as one.
+            if check_name(&name).is_ok() && self.folder.join(&name).is_dir() {
+                cases.push(name);
+            }
+        }
+        cases.sort();
+        Ok(cases)
+    }
+
     /// Destroys the key of a case and then its files, and certifies it. Nothing is readable after the first half, so
     /// a crash between the halves loses no erasure; calling it again finishes it.
     ///

@@ -69,7 +69,9 @@ pub(super) fn deed(action: &str) -> String {
         "evidence.stamped" => "Zeitstempel vollständig",
         "evidence.renewed" => "Zeitstempel erneuert",
         "evidence.packaged" => "Paket erstellt",
+        "evidence.export_begun" => "Ausgabe des Pakets begonnen",
         "evidence.exported" => "Paket ausgegeben",
+        "evidence.handover_begun" => "Übergabe des Pakets begonnen",
         "evidence.handed_over" => "Paket übergeben",
         other => other,
     };
