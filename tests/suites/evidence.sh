@@ -74,7 +74,13 @@ fi
 
 # The long tests of the crates. A nested count would be counted twice, so their lines go to the log alone.
 if [ -z "${STREIFE_EVIDENCE_DIR:-}" ]; then
-    long() { cargo test --locked --quiet "$@" -- --include-ignored; }
+    without=()
+    leave_out() { without+=(--skip "$1") && skip "$2" "$3"; }
+    need chromium chromium || leave_out browser "pages in a real browser" "no chromium"
+    sh tests/servers/wordpress.sh fetch || leave_out wordpress "pages of WordPress" "it cannot be had here"
+    sh tests/servers/gotosocial.sh fetch || leave_out gotosocial "pages of GoToSocial" "it cannot be had here"
+    unshare --map-root-user --mount true 2>/dev/null || leave_out disk "a full disk" "no namespaces for a disk of its own"
+    long() { cargo test --locked --quiet "$@" -- --include-ignored "${without[@]}"; }
     check "streife-evidence, long tests (a thousand changed packages, a browser)" long -p streife-evidence
     check "streife-referral, long tests" long -p streife-referral
     check "time-stamp client, page capture, hand-over" long -p streife-app evidence
@@ -124,6 +130,8 @@ bag=$bag_good && rm -rf "$work/unpacked/forged"
 cp -r "$bag" "$work/unpacked/forged" && echo x >"$work/unpacked/forged/data/more.txt"
 bag=$work/unpacked/forged
 refuses "the same stranger, one file added" stranger
+rm "$work/unpacked/forged/data/more.txt" && echo x >"$work/unpacked/forged/more.txt"
+refuses "the same stranger, one file added beside data" stranger
 bag=$bag_good && rm -rf "$work/unpacked/forged"
 
 cd "$bag" || exit 1

@@ -3,7 +3,7 @@
 use crate::offence::Catalogue;
 use crate::workflow::{
     BULK_UNDO_SECS, Case, CaseEvent, CaseState as S, DISMISSED_GRACE_SECS, Disposal, EMERGENCY_APPROVAL_SECS,
-    Emergency, LEASE_SECS, Move, Opinion, REVIEW_SECS, UNDO_SECS, missing_for_draft,
+    Emergency, LEASE_SECS, Move, Opinion, Question, REVIEW_SECS, UNDO_SECS, missing_for_draft,
 };
 
 /// The shortest reason that says something.
@@ -220,6 +220,26 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
             case.file_number = Some(file_number.clone());
             case.state = S::Acknowledged;
         }
+        Move::Ask { question } => {
+            from(case, &[S::Sent, S::Acknowledged, S::Outcome])?;
+            said(question)?;
+            case.questions.push(Question { at: event.at, text: question.clone(), answer: None });
+        }
+        Move::Answer { number, answer } => {
+            from(case, &[S::Sent, S::Acknowledged, S::Outcome])?;
+            said(answer)?;
+            let asked = number.checked_sub(1).and_then(|at| case.questions.get_mut(at));
+            let asked = asked.ok_or_else(|| format!("there is no question {number}"))?;
+            if asked.answer.is_some() {
+                return Err(format!("question {number} is answered"));
+            }
+            asked.answer = Some((event.at, actor.to_owned(), answer.clone()));
+        }
+        Move::ConfirmRecall { recipient } => {
+            from(case, &[S::Recalled])?;
+            said(recipient)?;
+            case.recall_confirmed.push((recipient.clone(), event.at));
+        }
         Move::RecordOutcome { outcome } => {
             from(case, &[S::Sent, S::Acknowledged, S::Outcome])?;
             case.outcome = Some(*outcome);
@@ -228,6 +248,7 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
         Move::Recall { reason } => {
             from(case, &[S::Sent, S::Acknowledged, S::Outcome])?;
             said(reason)?;
+            case.recalled_at = Some(event.at);
             case.state = S::Recalled;
         }
         Move::Restrict { reason } => {

@@ -73,6 +73,12 @@ pub struct LegalForm {
     pub danger: bool,
     /// Legal basis of the handling.
     pub legal_basis: String,
+    /// File number of related proceedings; empty when there are none.
+    #[serde(default)]
+    pub related_file_no: String,
+    /// What was done elsewhere, one line each: platform notified, take-down or preservation asked for, calls made.
+    #[serde(default)]
+    pub measures: String,
 }
 
 /// Something missing in a form.

@@ -19,7 +19,7 @@ use crate::role::{Role, may};
 pub use case::{Case, Emergency};
 pub use moves::{CaseEvent, Move};
 pub use state::CaseState;
-pub use values::{CaseOutcome, DismissReason, Disposal, Opinion, Seal};
+pub use values::{CaseOutcome, DismissReason, Disposal, Opinion, Question, Seal};
 
 /// How long a claim holds without a heartbeat.
 pub const LEASE_SECS: i64 = 15 * 60;
@@ -128,9 +128,9 @@ pub fn replay(start: Case, events: &[CaseEvent]) -> Result<Case, Refused> {
 fn effects(before: &Case, after: &Case, event: &CaseEvent) -> Effects {
     let mut details = json!({ "from": before.state, "to": after.state, "version": after.version });
     if let (Value::Object(map), Ok(Value::Object(what))) = (&mut details, serde_json::to_value(&event.what)) {
-        // The form may quote the post, so the ledgers carry its digest and the database carries the form.
+        // Form, questions and answers may quote the post, so the ledgers carry their digests and the database the words.
         for (key, value) in what {
-            let value = if key == "form" {
+            let value = if ["form", "question", "answer"].contains(&key.as_str()) {
                 Value::String(crate::canonical::canonical_sha256(&value).unwrap_or_default())
             } else {
                 value

@@ -49,6 +49,7 @@ fn full_form(norm: &str) -> LegalForm {
         reach: Some(ReachSnapshot { taken_at: START, reach: Reach::default(), audience: filled.clone() }),
         danger: false,
         legal_basis: filled,
+        ..LegalForm::default()
     }
 }
 
@@ -90,8 +91,11 @@ fn moves() -> Vec<Move> {
         Move::Approve,
         Move::Send { channel: text() },
         Move::Acknowledge { file_number: "1 Js 2/26".to_owned() },
+        Move::Ask { question: text() },
+        Move::Answer { number: 1, answer: text() },
         Move::RecordOutcome { outcome: CaseOutcome::Charged },
         Move::Recall { reason: text() },
+        Move::ConfirmRecall { recipient: text() },
         Move::Restrict { reason: text() },
         Move::LiftRestriction { reason: text() },
         Move::DeadlineReached,
@@ -257,6 +261,52 @@ fn a_post_becomes_an_approved_referral_and_an_outcome() {
         .go("olaf", Role::CaseOfficer, Move::Acknowledge { file_number: "1 Js 2/26".to_owned() })
         .go("olaf", Role::CaseOfficer, Move::RecordOutcome { outcome: CaseOutcome::Charged });
     assert_eq!(drive.0.state, CaseState::Outcome);
+}
+
+#[test]
+fn a_recipient_asks_is_answered_once_and_confirms_a_recall() {
+    let mut drive = Drive::form_open();
+    drive.go("olaf", Role::CaseOfficer, Move::FillForm { form: Box::new(full_form("StGB-188")) }).go(
+        "olaf",
+        Role::CaseOfficer,
+        Move::Draft { addressee: "StA Musterstadt".to_owned() },
+    );
+    let question = || Move::Ask { question: "Gibt es weitere Beiträge?".to_owned() };
+    assert!(drive.attempt("olaf", Role::CaseOfficer, question()).is_err(), "nobody has it yet");
+    drive
+        .go("lea", Role::Lead, Move::Approve)
+        .go("olaf", Role::CaseOfficer, Move::Send { channel: "Postfach".to_owned() })
+        .go("olaf", Role::CaseOfficer, question());
+    let answer = |number| Move::Answer { number, answer: "Nein, keine bekannt.".to_owned() };
+    for number in [0, 2] {
+        assert!(drive.attempt("olaf", Role::CaseOfficer, answer(number)).is_err(), "{number}");
+    }
+    drive.go("olaf", Role::CaseOfficer, answer(1));
+    assert!(drive.attempt("olaf", Role::CaseOfficer, answer(1)).is_err(), "it is answered");
+    let confirm = || Move::ConfirmRecall { recipient: "StA Musterstadt, gelöscht".to_owned() };
+    assert!(drive.attempt("olaf", Role::CaseOfficer, confirm()).is_err(), "it was not recalled");
+    drive.go("lea", Role::Lead, Move::Recall { reason: "Verwechslung".to_owned() }).go(
+        "olaf",
+        Role::CaseOfficer,
+        confirm(),
+    );
+    assert_eq!((drive.0.state, drive.0.recall_confirmed.len()), (CaseState::Recalled, 1));
+}
+
+#[test]
+fn ledgers_carry_digests_of_questions_and_answers() {
+    let mut case = Case::flagged("c", "p", START);
+    case.state = CaseState::Sent;
+    let event = CaseEvent {
+        at: START,
+        actor: Actor::new("olaf", Role::CaseOfficer),
+        what: Move::Ask { question: "Was stand in dem Beitrag?".to_owned() },
+    };
+    let (_, effects) = step(&case, &event).unwrap();
+    for note in effects.custody.iter().chain(&effects.audit) {
+        assert!(!note.details.to_string().contains("Beitrag"), "{}", note.details);
+        assert_eq!(note.details["question"].as_str().map(str::len), Some(64));
+    }
 }
 
 #[test]

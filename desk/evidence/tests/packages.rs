@@ -9,7 +9,7 @@ use ed25519_dalek::SigningKey;
 use streife_evidence::package::zip::{self, Files};
 use streife_evidence::package::{CreateError, PackageKey, build, create};
 use streife_evidence::seal::{DemoTsa, Seal, TimeStampService, parse_anchors};
-use streife_evidence::{PersonRole, Step, VerifyOptions, verify};
+use streife_evidence::{Party, PersonRole, Step, VerifyOptions, verify};
 
 fn steps_of_folder(path: &std::path::Path) -> (bool, Vec<Step>) {
     let mut steps = Vec::new();
@@ -78,6 +78,54 @@ fn both_outputs_land_on_disk_and_verify_packed_and_unpacked() {
         let (ok, said) = steps_of_folder(&unpacked);
         assert!(!ok && said[0].detail.contains("data/link.pdf"), "{:?}", said[0]);
     }
+}
+
+#[test]
+fn names_in_every_script_reach_report_record_and_data_set() {
+    const NAMES: [&str; 12] = [
+        "Jörg Müßiggang-Ähre",
+        "Łukasz Żółć",
+        "Нина Щербина",
+        "Γιώργος Παπάς",
+        "محمد علي",
+        "שרה כהן",
+        "Անի Հայ",
+        "გია ბერ",
+        "Nguyễn Thị Ánh",
+        "漢字 太郎",
+        "हिन्दी नाम",
+        "<b>&\"O'Neil\"</b> 👍\u{202e}",
+    ];
+    let mut world = World::new();
+    let party = |name: &str| Party { name: name.to_owned(), note: name.to_owned() };
+    world.input.act.injured = NAMES.iter().copied().map(party).collect();
+    world.input.act.accused = vec![party(NAMES[11])];
+    for (person, name) in world.input.people.iter_mut().zip(NAMES) {
+        person.name = Some(name.to_owned());
+    }
+    let built = world.build();
+    let (ok, said) = steps(&built.container, &VerifyOptions::default());
+    assert!(ok, "{said:#?}");
+    let files = zip::read(&built.container).files;
+    let file = |name: &str| {
+        let found = files.iter().find(|(path, _)| path.ends_with(name)).unwrap().1;
+        String::from_utf8(found.clone()).unwrap()
+    };
+    let record: serde_json::Value = serde_json::from_str(&file("data/referral.json")).unwrap();
+    let xml = file("data/referral.xml");
+    for (at, name) in NAMES.iter().enumerate() {
+        assert_eq!(record["act"]["injured"][at]["name"], *name);
+        let escaped = name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        assert!(
+            xml.contains(&escaped) || xml.contains(&escaped.replace('"', "&quot;")),
+            "{name} in the data set"
+        );
+    }
+    // Scripts without a font are spelt out and listed; the others are drawn.
+    let undrawn =
+        |name: &str| name.chars().any(|c| built.missing_glyphs.contains(&format!("U+{:04X}", c as u32)));
+    assert!(!NAMES[..9].iter().any(|name| undrawn(name)), "{:?}", built.missing_glyphs);
+    assert!(undrawn(NAMES[9]) && undrawn(NAMES[10]));
 }
 
 #[test]

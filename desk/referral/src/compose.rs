@@ -122,7 +122,7 @@ fn head(case: &Case, form: &LegalForm, site: &Site) -> Head {
     Head {
         case_no: case_number(case),
         prosecutor_file_no: case.file_number.clone(),
-        related_file_no: None,
+        related_file_no: Some(form.related_file_no.trim().to_owned()).filter(|number| !number.is_empty()),
         authority: site.authority.clone(),
         unit: site.unit.clone(),
         contact: site.contact.clone(),
@@ -297,13 +297,25 @@ fn measures(case: &Case, events: &[CaseEvent]) -> Vec<Measure> {
             Some(Measure { what, at: Some(event.at) })
         })
         .collect();
-    if case.form.as_ref().is_some_and(|form| parties(&form.accused).is_empty()) {
+    let form = case.form.as_ref();
+    let told = form.map(|form| form.measures.lines()).into_iter().flatten();
+    measures.extend(
+        told.map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(|line| Measure { what: format!("laut Sachbearbeitung: {line}"), at: form_saved_at(events) }),
+    );
+    if form.is_some_and(|form| parties(&form.accused).is_empty()) {
         measures.push(Measure {
             what: "Bestandsdaten des Kontos beim Anbieter erfragen, bevor sie gelöscht werden".into(),
             at: None,
         });
     }
     measures
+}
+
+/// When the form that stands was saved.
+fn form_saved_at(events: &[CaseEvent]) -> Option<Timestamp> {
+    events.iter().rev().find(|event| matches!(event.what, Move::FillForm { .. })).map(|event| event.at)
 }
 
 fn context(found: &Found) -> Vec<ContextPost> {

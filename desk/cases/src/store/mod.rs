@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
-use sqlx::{Any, AnyPool, Row, Transaction};
+use sqlx::{Any, AnyPool, Connection as _, Row, Transaction};
 use streife_domain::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -145,6 +145,9 @@ impl CaseStore {
                     Ok(())
                 })
             })
+            // SQLite rolls back by itself when the disk is full; sqlx then still counts the transaction as open and would
+            // refuse every later one on this connection. Such a connection is closed and another opened.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect(url)
             .await?;
         Ok(Self { pool, postgres, writer: Arc::new(Semaphore::new(1)) })

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use streife_domain::Timestamp;
 
-use super::{CaseOutcome, CaseState, Opinion, REVIEW_SECS, Seal};
+use super::{CaseOutcome, CaseState, Opinion, Question, REVIEW_SECS, Seal};
 use crate::legal::LegalForm;
 
 /// An alert that went out before approval.
@@ -66,6 +66,15 @@ pub struct Case {
     pub sent_at: Option<Timestamp>,
     /// The recipient's file number.
     pub file_number: Option<String>,
+    /// What the recipient asked back, oldest first.
+    #[serde(default)]
+    pub questions: Vec<Question>,
+    /// When it was called back.
+    #[serde(default)]
+    pub recalled_at: Option<Timestamp>,
+    /// Who confirmed that the recalled package is gone there, and when.
+    #[serde(default)]
+    pub recall_confirmed: Vec<(String, Timestamp)>,
     /// How it ended.
     pub outcome: Option<CaseOutcome>,
     /// Where it stood before restriction or review.
@@ -102,6 +111,9 @@ impl Case {
             approved_by: None,
             sent_at: None,
             file_number: None,
+            questions: Vec::new(),
+            recalled_at: None,
+            recall_confirmed: Vec::new(),
             outcome: None,
             resume: None,
             review_at: at.plus_secs(REVIEW_SECS),

@@ -139,6 +139,18 @@ pub enum Move {
         /// The number.
         file_number: String,
     },
+    /// The recipient asks something back.
+    Ask {
+        /// The question, in the recipient's words or ours.
+        question: String,
+    },
+    /// The recipient's question is answered.
+    Answer {
+        /// Which, from 1.
+        number: usize,
+        /// What was answered.
+        answer: String,
+    },
     /// The recipient told how it ended.
     RecordOutcome {
         /// The outcome.
@@ -148,6 +160,11 @@ pub enum Move {
     Recall {
         /// Why.
         reason: String,
+    },
+    /// A recipient confirms that what was recalled is erased or locked there.
+    ConfirmRecall {
+        /// Who confirmed, and what they did.
+        recipient: String,
     },
     /// Keep, but do not use (BDSG s. 58).
     Restrict {
@@ -208,8 +225,11 @@ impl Move {
             Self::Approve => "approve",
             Self::Send { .. } => "send",
             Self::Acknowledge { .. } => "acknowledge",
+            Self::Ask { .. } => "ask",
+            Self::Answer { .. } => "answer",
             Self::RecordOutcome { .. } => "record_outcome",
             Self::Recall { .. } => "recall",
+            Self::ConfirmRecall { .. } => "confirm_recall",
             Self::Restrict { .. } => "restrict",
             Self::LiftRestriction { .. } => "lift_restriction",
             Self::DeadlineReached => "deadline_reached",
@@ -244,6 +264,9 @@ impl Move {
             | Self::Draft { .. }
             | Self::Send { .. }
             | Self::Acknowledge { .. }
+            | Self::Ask { .. }
+            | Self::Answer { .. }
+            | Self::ConfirmRecall { .. }
             | Self::RecordOutcome { .. } => Some(Action::WorkCase),
             Self::Adjudicate { .. }
             | Self::ApproveEmergency

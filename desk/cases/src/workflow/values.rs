@@ -77,6 +77,17 @@ pub struct Seal {
     pub time_stamps: Vec<String>,
 }
 
+/// What a recipient asked back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// When it came.
+    pub at: Timestamp,
+    /// The question.
+    pub text: String,
+    /// When it was answered, by whom, and what was said.
+    pub answer: Option<(Timestamp, String, String)>,
+}
+
 /// How a referral ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,5 +1,7 @@
-//! A page as a headless browser (Chromium) shows it: picture, print, document. Each is tried on its own with a
-//! time and a size limit, in a profile that is thrown away, so that one failure leaves the others and is named.
+//! A page as a headless browser (Chromium) shows it: picture, print, document. All three are taken of one loading, so
+//! that they show the same page even while it is being edited; what that did not give is tried once more on its own,
+//! and said to come from a loading of its own. Every run has a time and a size limit and a profile that is thrown
+//! away, so that one failure leaves the others and is named.
 //!
 //! The picture is kept twice: as it came, and under a strip with address, time and the hash of the plain one. The
 //! strip is drawn by the browser too, from a page of ours that loads nothing but that picture.
@@ -9,7 +11,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use streife_domain::Timestamp;
 
@@ -104,18 +106,34 @@ pub struct PageCapture {
     pub missing: Vec<Missing>,
 }
 
-/// Captures the page at `url`, all three ways at once; blocks for at most the limit, and once more for the strip.
-/// `scratch` is an empty folder, whose contents are this function's. `at` goes into the strip.
+/// Captures the page at `url`; blocks for at most twice the limit, and once more for the strip. `scratch` is an empty
+/// folder, whose contents are this function's. `at` goes into the strip.
 pub fn capture(url: &str, at: Timestamp, options: &BrowserOptions, scratch: &Path) -> PageCapture {
-    let take = |kind: &'static Kind| move || run(&Target::Public(url), options, scratch, kind);
-    let (picture, print, dom) = std::thread::scope(|scope| {
-        let print = scope.spawn(take(&Kind::PRINT));
-        let dom = scope.spawn(take(&Kind::DOM));
-        let picture = take(&Kind::SCREENSHOT)();
-        let lost = || Err(BrowserError::Nothing("answer"));
-        (picture, print.join().unwrap_or_else(|_| lost()), dom.join().unwrap_or_else(|_| lost()))
-    });
+    let shared = scratch.join("together");
+    let together = run(&Target::Public(url), options, &shared, &VIEWS);
     let mut page = PageCapture { version: version(options, scratch), ..PageCapture::default() };
+    let alone = |kind: &'static Kind| move || one(&Target::Public(url), options, scratch, kind);
+    let taken: Vec<Result<Vec<u8>, BrowserError>> = std::thread::scope(|scope| {
+        let again: Vec<_> = VIEWS
+            .iter()
+            .zip(together)
+            .map(|(kind, outcome)| outcome.map_err(|error| (error, scope.spawn(alone(kind)))))
+            .collect();
+        let wait = |(first, retry): (BrowserError, std::thread::ScopedJoinHandle<'_, _>)| {
+            retry.join().unwrap_or(Err(first))
+        };
+        again.into_iter().map(|outcome| outcome.or_else(wait)).collect()
+    });
+    let from_own_loading: Vec<&str> = VIEWS
+        .iter()
+        .zip(&taken)
+        .filter(|(kind, outcome)| outcome.is_ok() && !shared.join(kind.file).exists())
+        .map(|(kind, _)| kind.name)
+        .collect();
+    if !from_own_loading.is_empty() {
+        let why = format!("{}: aus einem eigenen Aufruf der Seite", from_own_loading.join(", "));
+        page.missing.push(Missing { what: "Gemeinsamer Aufruf".to_owned(), why });
+    }
     let mut note = |what: &str, outcome: Result<Vec<u8>, BrowserError>| match outcome {
         Ok(bytes) => Some(bytes),
         Err(error) => {
@@ -123,9 +141,10 @@ pub fn capture(url: &str, at: Timestamp, options: &BrowserOptions, scratch: &Pat
             None
         }
     };
-    let plain = note("Bildschirmfoto", picture);
-    let page_pdf = note("Seitenausdruck", print);
-    let dom_html = note("Dokument der Seite", dom);
+    let mut views = VIEWS.iter().zip(taken).map(|(kind, outcome)| note(kind.name, outcome));
+    let (plain, page_pdf, dom_html) =
+        (views.next().flatten(), views.next().flatten(), views.next().flatten());
+    drop(views);
     let captioned =
         plain.as_ref().and_then(|plain| note("Beschriftung", caption(url, at, plain, options, scratch)));
     PageCapture {
@@ -149,7 +168,7 @@ fn version(options: &BrowserOptions, scratch: &Path) -> Option<String> {
         .spawn()
         .ok()?;
     let limits = BrowserOptions { time_limit: options.time_limit.min(VERSION_TIME), ..options.clone() };
-    wait(child, &file, &limits).ok()?;
+    wait(child, &[&file], &limits).ok()?;
     let text = fs::read_to_string(&file).ok()?;
     let line: String =
         text.lines().next()?.chars().filter(|c| !c.is_control()).take(MAX_VERSION_CHARS).collect();
@@ -177,7 +196,7 @@ fn caption(
     fs::write(&page, html)?;
     let (width, height) = options.window;
     let options = BrowserOptions { window: (width, height + STRIP_PIXELS), ..options.clone() };
-    run(&Target::Own(&page), &options, scratch, &Kind::CAPTIONED)
+    one(&Target::Own(&page), &options, scratch, &Kind::CAPTIONED)
 }
 
 fn escape(text: &str) -> String {
@@ -200,35 +219,103 @@ enum Target<'a> {
     Own(&'a Path),
 }
 
-/// One of the three captures.
+/// One of the views of a page.
 struct Kind {
+    /// What it is called in a report.
+    name: &'static str,
     file: &'static str,
     /// The argument that asks for it; the path of the file follows when `takes_path`.
     argument: &'static str,
     takes_path: bool,
-    /// What the file must begin with.
+    /// What the file must begin with, and have near its end: a run that was ended leaves half a file.
     magic: &'static [u8],
+    trailer: &'static [u8],
 }
+
+/// All views, the picture first.
+static VIEWS: [Kind; 3] = [Kind::SCREENSHOT, Kind::PRINT, Kind::DOM];
+/// How far from the end of a file its trailer may lie.
+const TRAILER_WITHIN_BYTES: usize = 1_024;
 
 impl Kind {
     const SCREENSHOT: Self = Self {
+        name: "Bildschirmfoto",
         file: "screenshot.png",
         argument: "--screenshot=",
         takes_path: true,
         magic: b"\x89PNG\r\n\x1a\n",
+        trailer: b"IEND",
     };
     const CAPTIONED: Self = Self { file: "captioned.png", ..Self::SCREENSHOT };
-    const PRINT: Self =
-        Self { file: "page.pdf", argument: "--print-to-pdf=", takes_path: true, magic: b"%PDF-" };
-    const DOM: Self = Self { file: "dom.html", argument: "--dump-dom", takes_path: false, magic: b"<" };
+    const PRINT: Self = Self {
+        name: "Seitenausdruck",
+        file: "page.pdf",
+        argument: "--print-to-pdf=",
+        takes_path: true,
+        magic: b"%PDF-",
+        trailer: b"%%EOF",
+    };
+    const DOM: Self = Self {
+        name: "Dokument der Seite",
+        file: "dom.html",
+        argument: "--dump-dom",
+        takes_path: false,
+        magic: b"<",
+        trailer: b">",
+    };
+
+    /// The view as the run left it, when it left it whole.
+    fn read(&self, folder: &Path) -> Option<Vec<u8>> {
+        let bytes = fs::read(folder.join(self.file)).ok()?;
+        let end = &bytes[bytes.len().saturating_sub(TRAILER_WITHIN_BYTES)..];
+        let whole = bytes.trim_ascii_start().starts_with(self.magic)
+            && end.windows(self.trailer.len()).any(|window| window == self.trailer);
+        whole.then_some(bytes)
+    }
 }
 
-fn run(
+/// One view on its own.
+fn one(
     target: &Target<'_>,
     options: &BrowserOptions,
     scratch: &Path,
-    kind: &Kind,
+    kind: &'static Kind,
 ) -> Result<Vec<u8>, BrowserError> {
+    let folder = scratch.join(format!("{}.run", kind.file));
+    let taken = run(target, options, &folder, std::slice::from_ref(kind));
+    taken.into_iter().next().unwrap_or(Err(BrowserError::Nothing(kind.name)))
+}
+
+/// One run of the browser for the views `kinds`, in a folder of its own. One outcome for each.
+fn run(
+    target: &Target<'_>,
+    options: &BrowserOptions,
+    folder: &Path,
+    kinds: &'static [Kind],
+) -> Vec<Result<Vec<u8>, BrowserError>> {
+    let ended = launch(target, options, folder, kinds);
+    let finished = ended.is_ok();
+    let mut why = ended.err();
+    kinds
+        .iter()
+        .map(|kind| {
+            // A document that is cut off looks like one that is not: it counts only when the run ended by itself.
+            let view = kind.read(folder).filter(|_| finished || kind.takes_path);
+            if view.is_none() {
+                // What is not whole is not there, also for whoever looks into the folder.
+                let _ = fs::remove_file(folder.join(kind.file));
+            }
+            view.ok_or_else(|| why.take().unwrap_or(BrowserError::Nothing(kind.name)))
+        })
+        .collect()
+}
+
+fn launch(
+    target: &Target<'_>,
+    options: &BrowserOptions,
+    folder: &Path,
+    kinds: &[Kind],
+) -> Result<(), BrowserError> {
     let url = match target {
         Target::Public(url) => {
             let public = url.starts_with("https://") || url.starts_with("http://");
@@ -243,16 +330,20 @@ fn run(
             url
         }
     };
-    let file = scratch.join(kind.file);
-    let profile = scratch.join(format!("profile-{}", kind.file));
+    let profile = folder.join("profile");
     fs::create_dir_all(&profile)?;
-    let mut wanted = OsString::from(kind.argument);
-    let stdout = if kind.takes_path {
-        wanted.push(&file);
-        Stdio::null()
-    } else {
-        Stdio::from(File::create(&file)?)
-    };
+    let files: Vec<PathBuf> = kinds.iter().map(|kind| folder.join(kind.file)).collect();
+    let mut stdout = Stdio::null();
+    let mut wanted = Vec::with_capacity(kinds.len());
+    for (kind, file) in kinds.iter().zip(&files) {
+        let mut argument = OsString::from(kind.argument);
+        if kind.takes_path {
+            argument.push(file);
+        } else {
+            stdout = Stdio::from(File::create(file)?);
+        }
+        wanted.push(argument);
+    }
     let mut profile_argument = OsString::from("--user-data-dir=");
     profile_argument.push(&profile);
     let child = Command::new(&options.program)
@@ -267,43 +358,37 @@ fn run(
         .arg(format!("--window-size={},{}", options.window.0, options.window.1))
         .arg(format!("--virtual-time-budget={PAGE_TIME_MILLIS}"))
         .arg(profile_argument)
-        .arg(wanted)
+        .args(wanted)
         .arg(url)
         .stdin(Stdio::null())
         .stdout(stdout)
         .stderr(Stdio::null())
         .spawn()
         .map_err(|source| BrowserError::Start { program: options.program.clone(), source })?;
-    let outcome = wait(child, &file, options);
+    let watched: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let outcome = wait(child, &watched, options);
     let _ = fs::remove_dir_all(&profile);
-    outcome?;
-    let bytes = fs::read(&file).map_err(|_| BrowserError::Nothing(kind.file))?;
-    if !bytes.trim_ascii_start().starts_with(kind.magic) {
-        return Err(BrowserError::Nothing(kind.file));
-    }
-    Ok(bytes)
+    outcome
 }
 
 /// Waits until the browser ends; ends it when it takes too long or writes too much.
-fn wait(mut child: Child, file: &Path, options: &BrowserOptions) -> Result<(), BrowserError> {
-    let mut waited = Duration::ZERO;
+fn wait(mut child: Child, files: &[&Path], options: &BrowserOptions) -> Result<(), BrowserError> {
+    let started = Instant::now();
     loop {
-        let too_large = fs::metadata(file).is_ok_and(|meta| meta.len() > options.max_bytes);
+        let too_large =
+            files.iter().any(|file| fs::metadata(file).is_ok_and(|meta| meta.len() > options.max_bytes));
         match child.try_wait()? {
             Some(_) if too_large => return Err(BrowserError::TooLarge(options.max_bytes)),
             Some(status) if status.success() => return Ok(()),
             Some(status) => return Err(BrowserError::Failed(status.to_string())),
-            None if too_large || waited >= options.time_limit => {
-                // Whether it had just ended does not matter: the result is not used.
+            None if too_large || started.elapsed() >= options.time_limit => {
+                // Whether it had just ended does not matter: only what is whole is used.
                 let _ = child.kill();
                 child.wait()?;
                 let timed_out = BrowserError::TimedOut(options.time_limit);
                 return Err(if too_large { BrowserError::TooLarge(options.max_bytes) } else { timed_out });
             }
-            None => {
-                sleep(POLL);
-                waited += POLL;
-            }
+            None => sleep(POLL),
         }
     }
 }
@@ -332,8 +417,8 @@ mod tests {
     const URL: &str = "https://example.org/";
     /// Writes what each capture should give.
     const GOOD: &str = r#"for a in "$@"; do case "$a" in
-        --screenshot=*) printf '\211PNG\r\n\032\nx' > "${a#*=}";;
-        --print-to-pdf=*) printf '%%PDF-1.4' > "${a#*=}";;
+        --screenshot=*) printf '\211PNG\r\n\032\nxIEND' > "${a#*=}";;
+        --print-to-pdf=*) printf '%%PDF-1.4 %%%%EOF' > "${a#*=}";;
         --dump-dom) printf '<html></html>';;
         esac; done"#;
 
@@ -343,6 +428,29 @@ mod tests {
         assert_eq!(page.missing, []);
         assert!(page.screenshot.is_some() && page.screenshot_plain.is_some() && page.page_pdf.is_some());
         assert_eq!(page.dom_html.as_deref(), Some(&b"<html></html>"[..]));
+    }
+
+    #[test]
+    fn all_views_are_of_one_loading_and_what_it_lacks_is_tried_alone_and_said() {
+        // Refuses to give one view alone, but for the strip.
+        let only_together =
+            r#"case "$*" in *--version*|*--screenshot*--dump-dom*|*caption*) ;; *) exit 1;; esac"#;
+        assert_eq!(with_script(&format!("{only_together}\n{GOOD}"), URL).missing, []);
+        let fails_to_print = r#"case "$*" in *--screenshot*--print-to-pdf*) set -- --dump-dom;; esac"#;
+        let page = with_script(&format!("{fails_to_print}\n{GOOD}"), URL);
+        assert!(page.screenshot.is_some() && page.page_pdf.is_some() && page.dom_html.is_some());
+        let said: Vec<&str> = page.missing.iter().map(|m| m.why.as_str()).collect();
+        assert_eq!(said, ["Bildschirmfoto, Seitenausdruck: aus einem eigenen Aufruf der Seite"]);
+    }
+
+    #[test]
+    fn half_a_file_is_none() {
+        let page = with_script(
+            r#"for a in "$@"; do case "$a" in --screenshot=*) printf '\211PNG\r\n\032\nx' > "${a#*=}";; --dump-dom) printf '<html>';; esac; done; exec sleep 60"#,
+            URL,
+        );
+        assert!(page.screenshot.is_none() && page.dom_html.is_none() && page.page_pdf.is_none());
+        assert_eq!(page.missing.len(), 3, "{:?}", page.missing);
     }
 
     #[test]

@@ -7,6 +7,14 @@ use crate::seal::{TimeStampService, parse_anchors};
 
 /// The text, with the commands that fit this package.
 pub(super) fn readme(case_no: &str, services: &[&dyn TimeStampService], key: &[u8; 32]) -> String {
+    // What speaks about the tag manifest cannot be listed in it.
+    let stamps = (1..=services.len()).map(stamp_name);
+    let beside: Vec<String> = [TAG_MANIFEST.to_owned(), SIGNATURE.to_owned()]
+        .into_iter()
+        .chain(stamps)
+        .map(|name| format!("-e {name}"))
+        .collect();
+    let beside = beside.join(" \\\n     ");
     let mut text = format!(
         "LIESMICH: Beweismittelpaket zum Vorgang {case_no}\n\
          \n\
@@ -21,8 +29,8 @@ pub(super) fn readme(case_no: &str, services: &[&dyn TimeStampService], key: &[u
          \n\
          2. Ist keine Datei hinzugekommen? Es darf nichts ausgegeben werden.\n\
          \n\
-         \u{20}  find data -type f | LC_ALL=C sort > /tmp/ist.txt\n\
-         \u{20}  cut -c67- manifest-sha256.txt | LC_ALL=C sort | diff - /tmp/ist.txt\n\
+         \u{20}  find . -type f | cut -c3- | grep -vxF {beside} | LC_ALL=C sort > /tmp/ist.txt\n\
+         \u{20}  cut -c67- manifest-sha256.txt {TAG_MANIFEST} | LC_ALL=C sort | diff - /tmp/ist.txt\n\
          \n\
          3. Hat der Absender das Verzeichnis der Prüfsummen unterschrieben (Ed25519)?\n\
          \n\
@@ -31,6 +39,8 @@ pub(super) fn readme(case_no: &str, services: &[&dyn TimeStampService], key: &[u
          \n\
          \u{20}  Der öffentliche Schlüssel muss derjenige sein, den der Absender auf anderem Weg mitgeteilt hat:\n\
          \u{20}  {}\n\
+         \n\
+         \u{20}  openssl pkey -pubin -in {SIGNER} -noout -text\n\
          \n\
          4. Wann lag das Verzeichnis spätestens so vor? Zeitstempel nach RFC 3161; erwartet: Verification: OK\n",
         hex::encode(key)
@@ -43,7 +53,8 @@ pub(super) fn readme(case_no: &str, services: &[&dyn TimeStampService], key: &[u
             .unwrap_or_default();
         let _ = write!(
             text,
-            "\n   openssl ts -verify -data {TAG_MANIFEST} \\\n     -in {tsr} -CAfile {ca}\n   openssl ts -reply -in {tsr} -text\n\n   \
+            "\n   openssl ts -verify -data {TAG_MANIFEST} \\\n     -in {tsr} -CAfile {ca}\n   openssl ts -reply -in {tsr} -text\n   \
+             openssl x509 -in {ca} -outform DER | sha256sum\n\n   \
              Dienst: {name}; sha256 seines Wurzelzertifikats, zu vergleichen mit der Angabe des Dienstes:\n   {fingerprint}\n",
             tsr = stamp_name(number),
             ca = anchor_name(number),

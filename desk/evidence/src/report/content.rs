@@ -7,7 +7,7 @@ use super::names::{actor, deed, head_name};
 use super::when::day;
 pub(super) use super::when::moment;
 use crate::custody;
-use crate::input::{CapturedItem, Handover, ItemRole, Party, PersonRole, ReferralInput};
+use crate::input::{CapturedItem, Handover, ItemRole, ModelScore, Party, PersonRole, ReferralInput};
 use crate::merkle::sha256_hex;
 use crate::record::Evidence;
 use crate::seal::StampState;
@@ -133,10 +133,10 @@ fn posts(out: &mut Vec<Block>, input: &ReferralInput) {
     heading(out, "2  Beitrag und Konto (Tatsachen)");
     for (at, item) in input.items.iter().enumerate() {
         subheading(out, format!("2.{}  {} (Sicherung {:04})", at + 1, role(item.role), at + 1));
-        let shows_the_same = at > 0
-            && matches!(item.role, ItemRole::Page | ItemRole::Profile)
+        let shows_the_same = matches!(item.role, ItemRole::Page | ItemRole::Profile)
             && input.items.first().is_some_and(|first| first.post.native_id == item.post.native_id);
-        if shows_the_same {
+        let wording_unread = item.role != ItemRole::Post && item.post.text.is_empty();
+        if at > 0 && (shows_the_same || wording_unread) {
             page(out, item);
         } else {
             post(out, item, at == 0);
@@ -194,6 +194,7 @@ fn post(out: &mut Vec<Block>, item: &CapturedItem, with_account: bool) {
     if let Some(at) = post.deleted_seen_at {
         field(out, Fact, "Löschung gesehen", moment(at));
     }
+    field(out, Fact, "Sichtbarkeit", "öffentlich; ohne Anmeldung erfasst");
     field(out, Fact, "Reichweite", post.reach.as_ref().map_or_else(|| "nicht bekannt".to_owned(), reach));
     if let Some(copies) = &post.copies {
         field(out, Fact, "Kopien", copies.as_str());
@@ -296,15 +297,12 @@ fn found(out: &mut Vec<Block>, input: &ReferralInput) {
     for hit in &why.rules {
         field(out, Fact, "Regel", format!("{} Version {}: {}", hit.rule, hit.version, hit.title));
     }
-    for score in &why.scores {
-        let said = format!(
-            "{}: {:.0} % ({} der Schwelle), Modell {}",
-            head_name(&score.head),
-            score.score * 100.0,
-            if score.over_threshold { "über" } else { "unter" },
-            score.model
-        );
-        field(out, Assessment, "Bewertung durch Maschine", said);
+    let mut models: Vec<&str> = why.scores.iter().map(|score| score.model.as_str()).collect();
+    models.dedup();
+    for model in models {
+        let by_it = why.scores.iter().filter(|score| score.model == model);
+        let lines: Vec<String> = by_it.map(machine_score).collect();
+        field(out, Assessment, "Bewertung durch Maschine", format!("Modell {model}\n{}", lines.join("\n")));
     }
     field(
         out,
@@ -316,10 +314,16 @@ fn found(out: &mut Vec<Block>, input: &ReferralInput) {
     field(out, Fact, "Rechtsgrundlage", legal);
     field(out, Fact, "Aufbewahrung prüfen bis", day(&input.retention_until));
     for measure in &input.measures {
-        let label = if measure.at.is_some() { "Maßnahme" } else { "Anregung" };
-        let when = measure.at.map(|at| format!(" ({})", moment(at))).unwrap_or_default();
-        field(out, Fact, label, format!("{}{when}", measure.what));
+        match measure.at {
+            Some(at) => field(out, Fact, "Maßnahme", format!("{} ({})", measure.what, moment(at))),
+            None => field(out, Assessment, "Anregung", measure.what.as_str()),
+        }
     }
+}
+
+fn machine_score(score: &ModelScore) -> String {
+    let side = if score.over_threshold { "über" } else { "unter" };
+    format!("{}: {:.0} %, {side} der Schwelle", head_name(&score.head), score.score * 100.0)
 }
 
 fn captures(out: &mut Vec<Block>, input: &ReferralInput) {

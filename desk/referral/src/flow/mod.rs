@@ -42,6 +42,9 @@ pub const MIN_SERVICES: usize = 2;
 /// Longest reason written into the ledger.
 const MAX_REASON_CHARS: usize = 300;
 
+/// What the custody ledger says of a package that left, or may have left.
+const HANDED_OVER: [&str; 2] = ["evidence.handover_begun", "evidence.handed_over"];
+
 const MANIFEST: &str = "manifest";
 const FOUND: &str = "found";
 
@@ -127,6 +130,21 @@ impl Evidence {
         let (vault, id, by, now) = (self.parts.vault.clone(), case_id.to_owned(), by.to_owned(), self.now());
         let key = self.signing_key();
         blocking(move || Ok(vault.shred(&id, &by, now, &key)?)).await
+    }
+
+    /// The ways by which packages of a case were handed over, each once, as the custody ledger has them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn handed_over_by(&self, case_id: &str) -> Result<Vec<String>> {
+        let ledger = self.parts.cases.ledger(&custody_ledger(case_id)).await?;
+        // A hand-over that was begun may have arrived before the crash that hid it.
+        let handed = ledger.iter().filter(|entry| HANDED_OVER.contains(&entry.action.as_str()));
+        let mut ways: Vec<String> =
+            handed.filter_map(|entry| entry.details.get("channel")?.as_str().map(str::to_owned)).collect();
+        ways.sort_unstable();
+        ways.dedup();
+        Ok(ways)
     }
 
     /// Writes into the custody ledger of a case.

@@ -1,8 +1,11 @@
 //! The machine's part: what is due over all cases, with growing pauses after failures.
 
+use std::collections::HashSet;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use streife_cases::workflow::{Actor, Case, CaseState, UNDO_SECS};
 use streife_domain::Timestamp;
 
@@ -13,6 +16,10 @@ use super::{Evidence, MAX_REASON_CHARS, Secured};
 const PARALLEL_CASES: usize = 8;
 /// Cases looked at in one round.
 const MAX_CASES: i64 = 1_000;
+/// So long a round takes on new cases; then it ends with the last of them, and what waits for a stamp is asked again.
+const ROUND_SECS: i64 = 60;
+/// How often a round looks for new cases while others are being worked on.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// First wait after a failure, doubled each time.
 const FIRST_RETRY_SECS: i64 = 15;
 /// Longest wait after a failure.
@@ -29,11 +36,31 @@ pub(super) struct Wait {
 
 impl Evidence {
     /// One round over all cases: starts captures of suspected posts once the decision can no longer be taken back,
-    /// asks for pending stamps, makes packages of approved cases. Returns how many cases it brought forward.
+    /// asks for pending stamps, makes packages of approved cases. Looks for new ones while slow captures run, and takes
+    /// each case once. Returns how many cases it brought forward.
     ///
     /// # Errors
     /// When the case database fails; failures of single cases are kept for [`Self::status`] and tried again.
     pub async fn work(&self) -> Result<usize> {
+        let begun = self.now();
+        let (mut running, mut taken, mut done) = (FuturesUnordered::new(), HashSet::new(), 0);
+        loop {
+            let look = running.len() < PARALLEL_CASES && self.now() < begun.plus_secs(ROUND_SECS);
+            for case in if look { self.due().await? } else { Vec::new() } {
+                if running.len() < PARALLEL_CASES && taken.insert(case.id.clone()) {
+                    running.push(self.bring_forward(case));
+                }
+            }
+            match tokio::time::timeout(LOOK_AGAIN, running.next()).await {
+                Ok(Some(forward)) => done += usize::from(forward),
+                Ok(None) => return Ok(done),
+                Err(_still_running) => {}
+            }
+        }
+    }
+
+    /// The cases that something can be done for now.
+    async fn due(&self) -> Result<Vec<Case>> {
         let now = self.now();
         let mut due: Vec<Case> = Vec::new();
         for state in [CaseState::Danger, CaseState::Capturing, CaseState::Suspect, CaseState::Approved] {
@@ -48,13 +75,7 @@ impl Evidence {
                 }
             }
         }
-        let mut steps = futures::stream::iter(due.into_iter().map(|case| self.bring_forward(case)))
-            .buffer_unordered(PARALLEL_CASES);
-        let mut done = 0;
-        while let Some(forward) = steps.next().await {
-            done += usize::from(forward);
-        }
-        Ok(done)
+        Ok(due)
     }
 
     async fn bring_forward(&self, case: Case) -> bool {

@@ -1,6 +1,7 @@
 //! A case database on disk, two time-stamp services of which one can be taken down, a post.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +17,7 @@ use streife_domain::{
     Author, CampaignKey, Clock, Heads, Hit, Identity, Language, ManualClock, ModelVersions, PostId, PostKind,
     Priority, PseudonymousPost, Script, Span, Timestamp, Verdict,
 };
+use streife_evidence::ItemRole;
 use streife_evidence::merkle::sha256_hex;
 use streife_evidence::seal::{DemoTsa, TimeStampService};
 use streife_referral::found::Circumstances;
@@ -111,14 +113,23 @@ pub(crate) fn found() -> Found {
     }
 }
 
+#[derive(Default)]
 struct Fake {
-    found: Mutex<Found>,
+    found: Mutex<Option<Found>>,
     failure: Mutex<Option<String>>,
+    pages: Mutex<usize>,
+    /// Collecting for this case waits until it is told to go on.
+    slow: Mutex<Option<String>>,
+    go_on: tokio::sync::Notify,
 }
 
 #[async_trait]
 impl Collector for Fake {
-    async fn collect(&self, _: &Case, by: &str) -> Result<Collected, String> {
+    async fn collect(&self, case: &Case, by: &str) -> Result<Collected, String> {
+        let slow = self.slow.lock().unwrap().as_ref() == Some(&case.id);
+        if slow {
+            self.go_on.notified().await;
+        }
         if let Some(failure) = self.failure.lock().unwrap().clone() {
             return Err(failure);
         }
@@ -128,7 +139,15 @@ impl Collector for Fake {
             clock_offset_ms: Some(3),
             time_source: "NTP".into(),
         };
-        Ok(Collected { found: self.found.lock().unwrap().clone(), circumstances, captures: Vec::new() })
+        let found = self.found.lock().unwrap().clone().unwrap_or_else(found);
+        let page = |number| {
+            let mut page = found.capture(&circumstances).unwrap();
+            page.role = ItemRole::Page;
+            page.response.body = format!("<p>Seite {number}</p>").into_bytes();
+            page
+        };
+        let captures = (0..*self.pages.lock().unwrap()).map(page).collect();
+        Ok(Collected { found, circumstances, captures })
     }
 }
 
@@ -157,26 +176,36 @@ pub(crate) struct World {
     pub(crate) evidence: Evidence,
     clock: Arc<ManualClock>,
     fake: Arc<Fake>,
+    first: Arc<Switched>,
     second: Arc<Switched>,
     folder: tempfile::TempDir,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::parse("2026-07-04T12:00:00Z").unwrap()));
+        let service = |name: &str| {
+            let inner = DemoTsa::new(name, clock.clone()).unwrap();
+            Arc::new(Switched { inner, down: AtomicBool::new(false) })
+        };
+        let (first, second) = (service("eins"), service("zwei"));
+        let fake = Arc::<Fake>::default();
+        Self::over(tempfile::tempdir().unwrap(), clock, fake, first, second).await
+    }
+
+    async fn over(
+        folder: tempfile::TempDir,
+        clock: Arc<ManualClock>,
+        fake: Arc<Fake>,
+        first: Arc<Switched>,
+        second: Arc<Switched>,
+    ) -> Self {
         let cases = CaseStore::sqlite(folder.path()).await.unwrap();
         cases.migrate().await.unwrap();
-        let first: Arc<dyn TimeStampService> = Arc::new(DemoTsa::new("eins", clock.clone()).unwrap());
-        let second = Arc::new(Switched {
-            inner: DemoTsa::new("zwei", clock.clone()).unwrap(),
-            down: AtomicBool::new(false),
-        });
-        let fake = Arc::new(Fake { found: Mutex::new(found()), failure: Mutex::default() });
         let evidence = Evidence::new(EvidenceParts {
             cases: cases.clone(),
             vault: Vault::open(&folder.path().join("evidence"), &folder.path().join("keys")).unwrap(),
-            services: vec![first, second.clone()],
+            services: vec![first.clone(), second.clone()],
             key: KEY,
             site: Site {
                 authority: "Polizei Musterstadt".into(),
@@ -187,7 +216,37 @@ impl World {
             clock: clock.clone(),
             collector: fake.clone(),
         });
-        Self { cases, evidence, clock, fake, second, folder }
+        Self { cases, evidence, clock, fake, first, second, folder }
+    }
+
+    /// The case database as it is now.
+    pub(crate) fn database(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        copy_files(self.folder.path(), copy.path());
+        copy
+    }
+
+    /// The same vault with the database of `before`.
+    pub(crate) async fn with_database(self, before: tempfile::TempDir) -> Self {
+        for folder in ["evidence", "keys"] {
+            copy_tree(&self.folder.path().join(folder), &before.path().join(folder));
+        }
+        Self::over(before, self.clock, self.fake, self.first, self.second).await
+    }
+
+    /// Nothing can be written under `name` in the case's folder, as on a full disk.
+    pub(crate) fn block(&self, name: &str) {
+        std::fs::create_dir_all(self.blocked(name)).unwrap();
+    }
+    pub(crate) fn unblock(&self, name: &str) {
+        std::fs::remove_dir(self.blocked(name)).unwrap();
+    }
+    fn blocked(&self, name: &str) -> std::path::PathBuf {
+        let case = found().post.post_id.to_string();
+        self.folder.path().join("evidence").join(case).join(format!("{name}.part"))
+    }
+    pub(crate) fn set_pages(&self, count: usize) {
+        *self.fake.pages.lock().unwrap() = count;
     }
 
     /// The same site years later, with services whose certificates are fresh.
@@ -220,7 +279,7 @@ impl World {
         *self.fake.failure.lock().unwrap() = why.map(str::to_owned);
     }
     pub(crate) fn set_found(&self, found: Found) {
-        *self.fake.found.lock().unwrap() = found;
+        *self.fake.found.lock().unwrap() = Some(found);
     }
     pub(crate) fn verifying_key(&self) -> VerifyingKey {
         SigningKey::from_bytes(&KEY).verifying_key()
@@ -235,8 +294,19 @@ impl World {
         self.cases.apply(id, actor, what, self.now()).await.unwrap();
     }
 
+    pub(crate) fn set_slow(&self, case: &str) {
+        *self.fake.slow.lock().unwrap() = Some(case.to_owned());
+    }
+    pub(crate) fn go_on(&self) {
+        self.fake.go_on.notify_one();
+    }
+
     pub(crate) async fn claimed(&self) -> String {
-        let post_id = found().post.post_id.to_string();
+        self.claimed_as(&found().post.post_id.to_string()).await
+    }
+
+    async fn claimed_as(&self, post_id: &str) -> String {
+        let post_id = post_id.to_owned();
         let item = NewItem { post_id, campaign: "1".into(), queue: "threats".into() };
         match self.cases.claim(&item, &reviewer(), self.now()).await.unwrap() {
             ClaimOutcome::Yours(case) => case.id,
@@ -250,13 +320,43 @@ impl World {
         case
     }
 
+    /// Another post, suspected too.
+    pub(crate) async fn another_suspected(&self, number: u32) -> String {
+        let case = self.claimed_as(&PostId::of("beispielnetz", &number.to_string()).to_string()).await;
+        self.step(&case, reviewer(), Move::Suspect { norms: vec!["StGB-111".into()] }).await;
+        case
+    }
+
     pub(crate) async fn approved(&self) -> String {
         let case = self.suspected().await;
         self.evidence.advance(&case, &reviewer()).await.unwrap();
-        self.step(&case, officer(), Move::OpenForm).await;
-        self.step(&case, officer(), Move::FillForm { form: Box::new(form()) }).await;
-        self.step(&case, officer(), Move::Draft { addressee: "Staatsanwaltschaft Musterstadt".into() }).await;
-        self.step(&case, lead(), Move::Approve).await;
+        self.decide(&case).await;
         case
+    }
+
+    /// From the seal to the approval.
+    pub(crate) async fn decide(&self, case: &str) {
+        self.step(case, officer(), Move::OpenForm).await;
+        self.step(case, officer(), Move::FillForm { form: Box::new(form()) }).await;
+        self.step(case, officer(), Move::Draft { addressee: "Staatsanwaltschaft Musterstadt".into() }).await;
+        self.step(case, lead(), Move::Approve).await;
+    }
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    copy_files(from, to);
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &to.join(entry.file_name()));
+        }
     }
 }

@@ -7,6 +7,7 @@ use axum::extract::{Extension, Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, Redirect};
 use sha2::{Digest, Sha256};
+use streife_cases::deadlines::deadlines;
 use streife_cases::legal::{ComplaintForm, LegalForm, NormForm, ReachSnapshot, days_left};
 use streife_cases::offence::{Catalogue, Complaint, Offence};
 use streife_cases::role::Action;
@@ -15,6 +16,7 @@ use streife_cases::workflow::{
 };
 use streife_domain::{Identity, PostId, Reach, Timestamp};
 
+use super::case_moves::{asked, moves};
 use super::item::{Fact, Score, facts, scores};
 use super::show::{day, moment};
 use super::{Fields, html, said};
@@ -125,6 +127,8 @@ struct CasePage {
     complaint_asked: bool,
     reach_asked: bool,
     clock: Option<(String, i64)>,
+    deadlines: Vec<(&'static str, String, bool)>,
+    questions: Vec<(String, String, String)>,
     gaps: Vec<String>,
     events: Vec<(String, String, String, String)>,
     moves: Vec<(&'static str, &'static str)>,
@@ -197,6 +201,11 @@ pub(crate) async fn show(
         complaint_asked: offences.iter().any(|o| o.complaint != Complaint::None),
         reach_asked: offences.iter().any(|o| o.reach),
         clock: complaint_clock(&desk, &case),
+        deadlines: deadlines(&case)
+            .iter()
+            .map(|deadline| (deadline.due.as_str(), moment(deadline.at), deadline.is_over(desk.now())))
+            .collect(),
+        questions: case.questions.iter().map(asked).collect(),
         gaps: if case.state == CaseState::LegalForm { gaps(&v, &case) } else { Vec::new() },
         events: desk.cases.events(&case.id).await?.iter().rev().map(|event| trail(&v, event)).collect(),
         moves: moves(&case)
@@ -258,37 +267,6 @@ fn trail(v: &Viewer, event: &CaseEvent) -> (String, String, String, String) {
         v.t.of("role", event.actor.role.as_str())
     };
     (moment(event.at), event.actor.user.clone(), role, v.t.of("move", event.what.as_str()))
-}
-
-/// The moves a state offers, with the text key each needs (`""` when none). Rights are checked when it is made.
-fn moves(case: &Case) -> Vec<(&'static str, &'static str)> {
-    match case.state {
-        CaseState::SecondLook if case.second.is_some() => {
-            vec![("adjudicate_yes", "norm"), ("adjudicate_no", "")]
-        }
-        CaseState::Danger if case.emergency.is_none() => {
-            vec![("emergency_notice", "recipient"), ("suspect", "norm")]
-        }
-        CaseState::Danger if case.emergency.as_ref().is_some_and(|e| e.approved_by.is_none()) => {
-            vec![("approve_emergency", "")]
-        }
-        CaseState::Danger => vec![("suspect", "norm")],
-        CaseState::Sealed => vec![("open_form", ""), ("no_offence", "reason")],
-        CaseState::Suspect => vec![("no_offence", "reason")],
-        CaseState::LegalForm => vec![("unmask", "reason"), ("draft", "addressee"), ("no_offence", "reason")],
-        CaseState::NoOffence => {
-            vec![("confirm_erase", ""), ("confirm_restrict", "reason"), ("send_back", "reason")]
-        }
-        CaseState::ReferralDraft => vec![("approve", ""), ("send_back", "reason"), ("unmask", "reason")],
-        CaseState::Approved => vec![("send", "channel"), ("send_back", "reason")],
-        CaseState::Sent => vec![("acknowledge", "file_number"), ("recall", "reason")],
-        CaseState::Acknowledged | CaseState::Outcome => {
-            vec![("record_outcome", "outcome"), ("recall", "reason"), ("restrict", "reason")]
-        }
-        CaseState::Restricted => vec![("lift_restriction", "reason")],
-        CaseState::Review => vec![("erase", ""), ("retain", "reason"), ("restrict", "reason")],
-        _ => Vec::new(),
-    }
 }
 
 /// The certificate of erasure says what was erased, when and by whom; its digest stays with the case.
@@ -358,6 +336,12 @@ pub(crate) async fn make_move(
         "approve" => Move::Approve,
         "send" => Move::Send { channel: text },
         "acknowledge" => Move::Acknowledge { file_number: text },
+        "ask" => Move::Ask { question: text },
+        "answer" => {
+            let open = case.questions.iter().position(|question| question.answer.is_none());
+            Move::Answer { number: open.map_or(0, |at| at + 1), answer: text }
+        }
+        "confirm_recall" => Move::ConfirmRecall { recipient: text },
         "record_outcome" => Move::RecordOutcome {
             outcome: CaseOutcome::parse(&text).ok_or_else(|| Fault::bad("unknown outcome"))?,
         },
@@ -486,5 +470,7 @@ fn legal_form(desk: &DeskState, case: &Case, fields: &Fields) -> LegalForm {
         reach,
         danger: fields.contains_key("danger"),
         legal_basis: text("legal_basis"),
+        related_file_no: text("related_file_no"),
+        measures: text("measures"),
     }
 }

@@ -127,11 +127,10 @@ fn form(item: &FlaggedItem, offence: &Offence, now: Timestamp) -> LegalForm {
             als Scherz, weil Beitrag und Verlauf keinen Hinweis darauf geben."
                 .to_owned(),
     };
-    let posted = item.post.posted_at.map(|at| at.to_string()).unwrap_or_else(|| "unbekannt".to_owned());
     LegalForm {
         considered: BTreeMap::from([(offence.id.clone(), norm)]),
         germany_link: "Deutschsprachiger Text, in Deutschland ohne Anmeldung abrufbar.".to_owned(),
-        time_of_act: format!("Veröffentlichung laut Plattform {posted}"),
+        time_of_act: "Zeitpunkt der Veröffentlichung, wie ihn die Plattform angibt".to_owned(),
         place_of_act: format!("Internet, Plattform {}, in Deutschland abrufbar", item.post.platform),
         accusation: format!("Demonstration: {} durch einen öffentlichen Beitrag.", offence.title_de),
         accused: "Unbekannt".to_owned(),
@@ -148,5 +147,7 @@ fn form(item: &FlaggedItem, offence: &Offence, now: Timestamp) -> LegalForm {
         }),
         danger: false,
         legal_basis: "Demonstration, keine Rechtsgrundlage nötig".to_owned(),
+        related_file_no: String::new(),
+        measures: "Meldung an die Plattform nach Art. 16 DSA vorbereitet (Demonstration)".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use streife_cases::workflow::{Case, Seal};
+use streife_cases::workflow::{Case, CaseState, Seal};
 use streife_domain::{Identity, Timestamp};
 use streife_referral::{Evidence, Secured, Status};
 use streife_web::reader::FlaggedItem;
@@ -35,10 +35,15 @@ impl EvidenceSealer for Sealer {
     }
 
     async fn status(&self, case: &Case) -> Vec<EvidenceLine> {
-        match self.evidence.status(&case.id).await {
+        let mut shown = match self.evidence.status(&case.id).await {
             Ok(status) => lines(&status),
             Err(error) => vec![EvidenceLine { key: "waiting", value: error.to_string(), done: false }],
+        };
+        if case.state == CaseState::Recalled && case.recall_confirmed.is_empty() {
+            let by_hand = self.handover.to_be_told_by_hand(&self.evidence, case).await.unwrap_or_default();
+            shown.extend(by_hand.into_iter().map(|value| EvidenceLine { key: "recall", value, done: false }));
         }
+        shown
     }
 
     async fn approved(&self, case: &Case) {

@@ -9,12 +9,14 @@ use streife_cases::ledger::Note;
 use streife_cases::store::CaseStore;
 use streife_cases::workflow::Case;
 use streife_domain::{Clock, PostId};
-use streife_evidence::{CapturedItem, ItemRole};
+use streife_evidence::{AccountFacts, CapturedItem, ContextPost, ItemRole, PostFacts};
 use streife_referral::found::Circumstances;
 use streife_referral::{Collected, Collector, Found};
 use streife_store::Store;
+use streife_store::queries::Neighbour;
+use url::Url;
 
-use super::pages::Pages;
+use super::pages::{Pages, Wanted};
 use super::sntp;
 use crate::config::EvidenceSection;
 
@@ -41,6 +43,9 @@ impl StoreCollector {
         platforms.push(item.post.source.clone());
         platforms.sort();
         platforms.dedup();
+        let refers_to = who.reply_to.or(who.quote_of);
+        let neighbours = self.store.thread(post, &item.post.platform).await.map_err(said)?;
+        let thread = neighbours.into_iter().map(|post| neighbour(post, refers_to.as_deref())).collect();
         let rule_titles = self
             .rule_titles
             .iter()
@@ -54,12 +59,12 @@ impl StoreCollector {
             media: item.media,
             reach: item.reach,
             legal: item.legal,
-            refers_to: who.reply_to.or(who.quote_of),
+            refers_to,
             changes,
             copies: members.len().max(1) as u64,
             platforms,
             rule_titles,
-            thread: Vec::new(),
+            thread,
             raw: who.raw.to_vec(),
             raw_sha256: who.raw_sha256,
         })
@@ -110,25 +115,105 @@ impl Collector for StoreCollector {
         let mut captures = Vec::new();
         if let Some(pages) = &self.pages {
             let facts = found.capture(&circumstances).map_err(|error| error.to_string())?;
-            let wanted = wanted_pages(&facts);
-            captures = pages.capture_all(&facts, &wanted, &circumstances).await;
+            captures = pages.capture_all(&wanted_pages(&facts, &found), &circumstances).await;
+            let named: Vec<Wanted> = captures.iter().filter_map(page_named_by).collect();
+            captures.extend(pages.capture_all(&named, &circumstances).await);
         }
         Ok(Collected { found, circumstances, captures })
     }
 }
 
-/// Post page and profile page, as far as their addresses are known.
-fn wanted_pages(item: &CapturedItem) -> Vec<(ItemRole, String)> {
+/// A post of the thread as it lies in the store. Whose it is stays unread.
+fn neighbour(post: Neighbour, refers_to: Option<&str>) -> ContextPost {
+    let above = refers_to.filter(|_| post.above);
+    ContextPost {
+        relation: if above.is_some() { "Bezugsbeitrag" } else { "Antwort" }.to_owned(),
+        native_id: above.map_or_else(|| post.post_id.to_string(), str::to_owned),
+        url: None,
+        author: "Konto nicht eingesehen".to_owned(),
+        posted_at: post.posted_at,
+        text: post.text,
+        changed: None,
+    }
+}
+
+/// Post page, profile page and the page of the post it refers to, as far as their addresses are known.
+fn wanted_pages(item: &CapturedItem, found: &Found) -> Vec<Wanted> {
     let public = |url: &str| url.starts_with("https://") || url.starts_with("http://");
+    let own =
+        |role, url: String| Wanted { role, url, post: item.post.clone(), account: item.account.clone() };
     let mut wanted = Vec::new();
     if public(&item.post.url) {
-        wanted.push((ItemRole::Page, item.post.url.clone()));
+        wanted.push(own(ItemRole::Page, item.post.url.clone()));
     }
     let profile = Some(item.account.profile_url.clone()).filter(|url| public(url));
     let profile =
         profile.or_else(|| profile_of(&item.post.platform, &item.account.native_id, &item.account.handle));
-    wanted.extend(profile.map(|url| (ItemRole::Profile, url)));
+    wanted.extend(profile.map(|url| own(ItemRole::Profile, url)));
+    wanted.extend(referred(item, found));
     wanted
+}
+
+/// The post that `item` answers or quotes, with what is known of it and nothing of the answer's.
+fn referred(item: &CapturedItem, found: &Found) -> Option<Wanted> {
+    let native_id = found.refers_to.as_ref()?;
+    let url = post_of(&item.post.platform, native_id)?;
+    let known = found.thread.iter().find(|post| post.native_id == *native_id);
+    let post = PostFacts {
+        platform: item.post.platform.clone(),
+        native_id: native_id.clone(),
+        url: url.clone(),
+        posted_at: known.and_then(|post| post.posted_at),
+        posted_as_shown: None,
+        first_seen: item.post.first_seen,
+        last_seen: item.post.last_seen,
+        edited_at: None,
+        deleted_seen_at: None,
+        lang: String::new(),
+        text: known.map(|post| post.text.clone()).unwrap_or_default(),
+        spans: Vec::new(),
+        media: Vec::new(),
+        reach: None,
+        copies: None,
+    };
+    Some(Wanted { role: ItemRole::Referred, url, post, account: AccountFacts::default() })
+}
+
+/// The page that a public interface names as the post's own, on the same server.
+fn page_named_by(answer: &CapturedItem) -> Option<Wanted> {
+    if answer.role != ItemRole::Referred || answer.response.media_type != "application/json" {
+        return None;
+    }
+    let body: serde_json::Value = serde_json::from_slice(&answer.response.body).ok()?;
+    let page = Url::parse(body.get("url")?.as_str()?).ok()?;
+    let asked = Url::parse(&answer.response.url).ok()?;
+    let same = page.host_str() == asked.host_str() && page.scheme() == asked.scheme() && page != asked;
+    same.then(|| Wanted {
+        role: ItemRole::Referred,
+        url: page.to_string(),
+        post: answer.post.clone(),
+        account: answer.account.clone(),
+    })
+}
+
+/// Addresses of posts on platforms that fix their form, by native id; elsewhere nothing is guessed.
+fn post_of(platform: &str, native_id: &str) -> Option<String> {
+    match platform {
+        "bluesky" => {
+            let (account, key) = native_id.strip_prefix("at://")?.split_once("/app.bsky.feed.post/")?;
+            Some(format!("https://bsky.app/profile/{account}/post/{key}"))
+        }
+        "telegram" => Some(format!("https://t.me/{native_id}")),
+        // The server's public interface, which names the page.
+        "mastodon" => {
+            let (host, id) = native_id.split_once('/')?;
+            Some(format!("https://{host}/api/v1/statuses/{id}"))
+        }
+        "discourse" => Some(format!("https://{native_id}")),
+        "lemmy" => Some(native_id.to_owned()).filter(|id| id.starts_with("https://")),
+        _ => None,
+    }
+    .filter(|url| !url.contains(char::is_whitespace))
 }
 
 /// Profile addresses of platforms that fix their form; elsewhere nothing is guessed.
@@ -156,5 +241,18 @@ mod tests {
         assert_eq!(of("mastodon", "1", "@a@social.example"), "https://social.example/@a");
         assert_eq!(of("mastodon", "1", "a"), "");
         assert_eq!(of("elsewhere", "1", "a"), "");
+    }
+
+    #[test]
+    fn posts_are_found_where_the_platform_fixes_their_address() {
+        let of = |platform, id| post_of(platform, id).unwrap_or_default();
+        assert_eq!(
+            of("bluesky", "at://did:plc:x/app.bsky.feed.post/3k"),
+            "https://bsky.app/profile/did:plc:x/post/3k"
+        );
+        assert_eq!(of("telegram", "kanal/9"), "https://t.me/kanal/9");
+        assert_eq!(of("mastodon", "social.example/17"), "https://social.example/api/v1/statuses/17");
+        assert_eq!(of("lemmy", "https://lemmy.example/post/1"), "https://lemmy.example/post/1");
+        assert_eq!((of("lemmy", "17"), of("elsewhere", "1")), (String::new(), String::new()));
     }
 }

@@ -80,6 +80,9 @@ impl Handovers {
     ) -> Result<Sent, HandoverError> {
         // Without a package nothing was handed over, whatever a person says.
         let record = evidence.package(&case.id).await?;
+        // On record before a byte leaves: a recall must reach whoever may have it.
+        let begun = json!({"channel": channel, "sha256": record.sha256});
+        evidence.note(&case.id, by, "evidence.handover_begun", begun).await?;
         let Some(way) = self.ways.iter().find(|way| way.name == channel) else {
             self.note(evidence, case, by, channel, &record, None).await?;
             return Ok(Sent { channel: channel.to_owned(), file_number: None });
@@ -112,7 +115,8 @@ impl Handovers {
         Ok(Sent { channel: channel.to_owned(), file_number })
     }
 
-    /// Tells every configured recipient that a package is called back.
+    /// Tells everybody who was given the package that it is called back, and nobody else: the notice itself says that
+    /// there is a case. Who was given it by hand is named in the ledger, to be told by hand.
     pub(crate) async fn recalled(
         &self,
         evidence: &Evidence,
@@ -120,11 +124,32 @@ impl Handovers {
         by: &str,
     ) -> Result<(), HandoverError> {
         let (record, _) = evidence.container(&case.id).await?;
-        for way in &self.ways {
-            self.notify(Notice::Recalled, way, case, &record)?;
+        let by_hand = self.to_be_told_by_hand(evidence, case).await?;
+        let mut told = Vec::new();
+        for channel in evidence.handed_over_by(&case.id).await? {
+            if let Some(way) = self.with_notice(&channel) {
+                self.notify(Notice::Recalled, way, case, &record)?;
+                told.push(channel);
+            }
         }
-        evidence.note(&case.id, by, "evidence.recall_notified", json!({"sha256": record.sha256})).await?;
+        let details = json!({"sha256": record.sha256, "told": told, "to_be_told_by_hand": by_hand});
+        evidence.note(&case.id, by, "evidence.recall_notified", details).await?;
         Ok(())
+    }
+
+    /// Ways of a hand-over whose recipients no mail of ours reaches.
+    pub(crate) async fn to_be_told_by_hand(
+        &self,
+        evidence: &Evidence,
+        case: &Case,
+    ) -> Result<Vec<String>, EvidenceError> {
+        let mut ways = evidence.handed_over_by(&case.id).await?;
+        ways.retain(|channel| self.with_notice(channel).is_none());
+        Ok(ways)
+    }
+
+    fn with_notice(&self, channel: &str) -> Option<&HandoverSection> {
+        self.ways.iter().find(|way| way.name == channel && way.notify.is_some())
     }
 
     async fn note(
@@ -151,8 +176,10 @@ impl Handovers {
         let number = case_number(case);
         let text = mail(notice, &self.from, to, &number, record, open::clock().now());
         let kind = if notice == Notice::Recalled { "rueckruf" } else { "uebergabe" };
-        let path =
-            self.outbox.join(format!("{number}-{}-{kind}.eml", record.sha256.get(..12).unwrap_or_default()));
+        let hash = record.sha256.get(..12).unwrap_or_default();
+        // One mail for each way: two recipients of one package are both told.
+        let place = self.ways.iter().position(|other| other.name == way.name).map_or(0, |at| at + 1);
+        let path = self.outbox.join(format!("{number}-{hash}-{place}-{kind}.eml"));
         std::fs::create_dir_all(&self.outbox)
             .and_then(|()| std::fs::write(&path, text))
             .map_err(|source| HandoverError::Io { path, source })

@@ -122,7 +122,7 @@ async fn a_package_reaches_box_and_folder_with_receipt_notice_and_ledger_entry_a
         key: [5; 32],
         site: Site { authority: "a".into(), unit: "b".into(), contact: Vec::new(), demonstration: true },
         clock: open::clock(),
-        collector: Arc::new(Made),
+        collector: Arc::new(Made::default()),
     });
     let case = approved(&cases, &evidence).await;
     let ((url, kept), (lying, _)) = (open_box(true), open_box(false));
@@ -150,5 +150,10 @@ async fn a_package_reaches_box_and_folder_with_receipt_notice_and_ledger_entry_a
     let ledger = cases.ledger(&custody_ledger(&case.id)).await.unwrap();
     let actions: Vec<&str> = ledger.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions.iter().filter(|action| **action == "evidence.handed_over").count(), 3, "{actions:?}");
-    assert!(actions.contains(&"evidence.recall_notified"));
+    // Told are those who have it, or may have it; the notice itself says that there is a case.
+    let recall = ledger.iter().find(|entry| entry.action == "evidence.recall_notified").unwrap();
+    assert_eq!(recall.details["told"], serde_json::json!(["Box"]));
+    let by_hand = serde_json::json!(["Falsche Box", "USB", "persönlich übergeben"]);
+    assert_eq!(recall.details["to_be_told_by_hand"], by_hand);
+    assert_eq!(handovers.to_be_told_by_hand(&evidence, &case).await.unwrap().len(), 3);
 }

@@ -1,6 +1,7 @@
 //! The evidence of this site: store, pages and time-stamp services put together. The desk and
 //! `streife referral create --demo` use the same.
 
+mod changed;
 mod collect;
 mod handover;
 mod pages;
@@ -22,7 +23,7 @@ use crate::open;
 use crate::paths::Paths;
 use collect::StoreCollector;
 pub(crate) use handover::Handovers;
-use pages::Pages;
+pub(crate) use pages::{Pages, Wanted};
 use tsa::HttpTsa;
 
 /// Opens the evidence. A demonstration has time-stamp services of its own, which prove nothing and say so, and

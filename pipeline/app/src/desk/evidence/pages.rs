@@ -9,11 +9,14 @@ use futures::future::join_all;
 use streife_domain::{Clock, Timestamp};
 use streife_evidence::capture::browser::{self, BrowserOptions, PageCapture};
 use streife_evidence::merkle::sha256_hex;
-use streife_evidence::{CaptureLog, CapturedItem, Collected, HttpRequest, ItemRole, Missing};
+use streife_evidence::{
+    AccountFacts, CaptureLog, CapturedItem, Collected, HttpRequest, ItemRole, Missing, PostFacts,
+};
 use streife_referral::found::Circumstances;
 use streife_sdk::Guard;
 use url::Url;
 
+use super::changed::{self, Change, Look};
 use super::proxy::CaptureProxy;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -29,6 +32,16 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(20);
 const LOGIN_MARKS: [&str; 5] = ["login", "log-in", "signin", "anmelden", "accounts/"];
 /// Headers that belong to the transport or to a session, not to the content.
 const LEFT_OUT: [&str; 4] = ["set-cookie", "transfer-encoding", "connection", "keep-alive"];
+
+/// A page to capture, and whose it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) role: ItemRole,
+    pub(crate) url: String,
+    /// The post the page shows, as far as known.
+    pub(crate) post: PostFacts,
+    pub(crate) account: AccountFacts,
+}
 
 /// Captures pages.
 pub(crate) struct Pages {
@@ -52,6 +65,12 @@ struct Fetched {
     address: Option<String>,
     certificate_sha256: Option<String>,
     missing: Vec<Missing>,
+}
+
+impl Fetched {
+    fn look(&self) -> Look<'_> {
+        Look { status: self.status, body: &self.body }
+    }
 }
 
 impl Pages {
@@ -92,40 +111,37 @@ impl Pages {
     /// Captures all pages at the same time.
     pub(crate) async fn capture_all(
         &self,
-        post: &CapturedItem,
-        wanted: &[(ItemRole, String)],
+        wanted: &[Wanted],
         circumstances: &Circumstances,
     ) -> Vec<CapturedItem> {
-        join_all(wanted.iter().map(|(role, url)| self.capture(post, *role, url, circumstances))).await
+        join_all(wanted.iter().map(|wanted| self.capture(wanted, circumstances))).await
     }
 
-    async fn capture(
-        &self,
-        post: &CapturedItem,
-        role: ItemRole,
-        url: &str,
-        circumstances: &Circumstances,
-    ) -> CapturedItem {
+    async fn capture(&self, wanted: &Wanted, circumstances: &Circumstances) -> CapturedItem {
+        let url = wanted.url.as_str();
         let started_at = self.clock.now();
         let (fetched, (page, hosts)) = tokio::join!(self.fetch(url), self.browse(url, started_at));
+        let change = self.change_since(url, &fetched).await;
+        let ended_at = self.clock.now();
         let mut tool = concat!("Streife ", env!("CARGO_PKG_VERSION")).to_owned();
         if let Some(version) = &page.version {
             tool = format!("{tool}, {version}");
         }
         let mut missing = fetched.missing;
         missing.extend(page.missing);
+        missing.extend(change.note(ended_at));
         let addresses: Vec<String> = hosts.iter().map(|(host, ip)| format!("{host} = {ip}")).collect();
         CapturedItem {
-            role,
-            post: post.post.clone(),
-            account: post.account.clone(),
+            role: wanted.role,
+            post: wanted.post.clone(),
+            account: wanted.account.clone(),
             translation: None,
             capture: CaptureLog {
                 tool,
                 method: method(&addresses),
                 operator: circumstances.by.clone(),
                 started_at,
-                ended_at: self.clock.now(),
+                ended_at,
                 zone: circumstances.zone.clone(),
                 clock_offset_ms: circumstances.clock_offset_ms,
                 time_source: circumstances.time_source.clone(),
@@ -164,6 +180,15 @@ impl Pages {
             fetched.missing.push(missing("Seite", why));
         }
         fetched
+    }
+
+    /// Looks once more at a page that was there, for what became of it in the meantime.
+    async fn change_since(&self, url: &str, first: &Fetched) -> Change {
+        if !first.status.is_some_and(|status| (200..300).contains(&status)) {
+            return Change::None;
+        }
+        let last = self.fetch(url).await;
+        changed::between(first.look(), last.look())
     }
 
     async fn follow(&self, fetched: &mut Fetched) -> Result<(), String> {
@@ -316,3 +341,7 @@ async fn read(response: &mut reqwest::Response) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 #[path = "pages_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "real_pages_tests.rs"]
+mod real_pages_tests;

@@ -54,6 +54,12 @@ fn answer(stream: &mut std::net::TcpStream, path: &str) -> std::io::Result<()> {
             "",
             "<!doctype html><title>endlos</title><p id=p>Anfang</p><script>addEventListener('scroll',()=>more());function more(){for(let i=0;i<50;i++){const e=document.createElement('p');e.textContent='mehr';document.body.append(e)}setTimeout(more,5)}more()</script>",
         ),
+        "/font" => "HTTP/1.1 200 OK\r\nContent-Type: font/woff2\r\nContent-Length: 12\r\nConnection: close\r\n\r\nwOF2\0\0\0\0kapu".to_owned(),
+        "/broken-font" => page(
+            "200 OK",
+            "",
+            "<!doctype html><meta charset=utf-8><title>Schrift</title><style>@font-face{font-family:k;src:url(/font)}p{font-family:k}</style><p>Guten Tag Привет مرحبا 漢字 👍</p>",
+        ),
         "/restless" => page(
             "200 OK",
             "",
@@ -73,13 +79,13 @@ fn answer(stream: &mut std::net::TcpStream, path: &str) -> std::io::Result<()> {
     stream.write_all(text.as_bytes())
 }
 
-fn pages(folder: &std::path::Path, extra: &str) -> Pages {
+pub(super) fn pages(folder: &std::path::Path, extra: &str) -> Pages {
     let text = format!("[collect]\nallow_private = true\n[evidence]\n{extra}");
     let config = crate::config::read(&text, &[]).unwrap();
     Pages::new(&config, &Paths::new(&config, Some(folder))).unwrap()
 }
 
-fn circumstances() -> Circumstances {
+pub(super) fn circumstances() -> Circumstances {
     Circumstances {
         by: "streife".into(),
         zone: "Europe/Berlin".into(),
@@ -88,13 +94,17 @@ fn circumstances() -> Circumstances {
     }
 }
 
-async fn capture(pages: &Pages, url: &str) -> CapturedItem {
+pub(super) fn wanted(role: ItemRole, url: &str) -> Wanted {
     let post = test_item(Timestamp::from_secs(1_783_166_400));
-    let wanted = [(ItemRole::Page, url.to_owned())];
-    pages.capture_all(&post, &wanted, &circumstances()).await.remove(0)
+    Wanted { role, url: url.to_owned(), post: post.post, account: post.account }
 }
 
-fn said(item: &CapturedItem) -> String {
+async fn capture(pages: &Pages, url: &str) -> CapturedItem {
+    let wanted = [wanted(ItemRole::Page, url)];
+    pages.capture_all(&wanted, &circumstances()).await.remove(0)
+}
+
+pub(super) fn said(item: &CapturedItem) -> String {
     item.missing.iter().map(|missing| format!("{}: {}\n", missing.what, missing.why)).collect()
 }
 
@@ -137,13 +147,12 @@ async fn a_real_browser_survives_every_bad_page() {
         "browser = \"chromium\"\nbrowser_arguments = [\"--no-sandbox\"]\nbrowser_secs = 60\nbrowser_megabytes = 5\n",
     );
     let site = site();
-    for path in ["/", "/scroll"] {
+    for path in ["/", "/scroll", "/broken-font"] {
         let item = capture(&pages, &format!("{site}{path}")).await;
-        assert!(
-            item.screenshot.is_some() && item.page_pdf.is_some() && item.dom_html.is_some(),
-            "{path}: {}",
-            said(&item)
-        );
+        assert!(item.screenshot.is_some() && item.dom_html.is_some(), "{path}: {}", said(&item));
+        // A page without end may have more sheets than there is time to print.
+        let unprinted = path == "/scroll" && said(&item).contains("Seitenausdruck: the browser was ended");
+        assert!(item.page_pdf.is_some() || unprinted, "{path}: {}", said(&item));
         assert!(
             item.screenshot_plain.is_some() && item.capture.tool.contains("Chromium"),
             "{}",
