@@ -26,7 +26,8 @@ pub use label::{LegalLabel, Purpose};
 pub use language::{Language, Script};
 pub use outcome::{DropReason, Outcome, Position, RejectCode, Rejected};
 pub use record::{
-    FlaggedRecord, Identity, PostChange, PseudonymousPost, RECORD_SCHEMA, ScoredRecord, WindowedRecord,
+    FlaggedRecord, FoldedWords, Identity, PostChange, PseudonymousPost, RECORD_SCHEMA, ScoredRecord,
+    WindowedRecord,
 };
 pub use timestamp::{Timestamp, TimestampError};
 pub use verdict::{CampaignKey, Hit, ModelVersions, Priority, Reason, Span, Verdict};

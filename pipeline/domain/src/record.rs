@@ -82,12 +82,24 @@ pub struct ScoredRecord {
     /// What was computed, when it is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// The words that rules compared, when it is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<FoldedWords>,
     /// Rules in shadow that matched: counted for their authors, filed nowhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shadow_rules: Vec<String>,
     /// The change, when the event was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<PostChange>,
+}
+
+/// A text's words folded to level `std`, for backtests: folding them again would cost as much as writing them down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoldedWords {
+    /// The version that folded.
+    pub normaliser: u32,
+    /// The words, one space between two.
+    pub words: String,
 }
 
 /// A post whose words match rules with a window: whether they count depends on other posts. It waits in
@@ -164,6 +176,7 @@ mod tests {
                 observed_at: Timestamp::from_millis(0),
                 post: None,
                 verdict: None,
+                words: None,
                 shadow_rules: Vec::new(),
                 change: None,
             };

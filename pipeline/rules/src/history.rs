@@ -3,7 +3,7 @@
 //!
 //! The condition reads the column `text` and those that the caller names. Folding at level `std` reaches spellings
 //! that no substring search in the original text finds, so terms of `std` rules are said only over a column with
-//! the folded text. Whatever cannot be said soundly is `1`.
+//! the folded words. Whatever cannot be said soundly is `1`.
 
 use crate::RuleSet;
 use crate::compile::plan::{Find, Step, What};
@@ -19,15 +19,17 @@ pub struct HistoryColumns<'a> {
     pub platform: Option<&'a str>,
     /// Source.
     pub source: Option<&'a str>,
-    /// The text folded to level `std` by this build's normaliser. With it, words and wildcards of `std` rules
-    /// are plain substring searches.
-    pub folded: Option<&'a str>,
+    /// The words of the text folded to level `std` by this build's normaliser, one space between two, with a text index
+    /// over them. With it, the words of `std` rules are looked up, and wildcards are plain substring searches.
+    pub words: Option<&'a str>,
     /// Does a stored post consist of `text` alone, without text of pictures and sound?
     pub text_only: bool,
 }
 
 /// Most terms in one condition; a longer OR is not said.
 const MAX_TERMS: usize = 500;
+/// Words of a phrase that are looked up; those after them are the evaluator's.
+const MAX_WORDS: usize = 32;
 
 /// The condition for the rule at `position`; `1` when nothing can be said.
 pub fn history_prefilter(set: &RuleSet, position: usize, columns: &HistoryColumns<'_>) -> String {
@@ -82,11 +84,13 @@ fn term(find: &Find, set: &RuleSet, columns: &HistoryColumns<'_>) -> Option<Stri
 
 fn what(what_: &What, level: FoldLevel, set: &RuleSet, columns: &HistoryColumns<'_>) -> Option<String> {
     match what_ {
-        What::Words(phrase) => {
-            let words: Vec<String> =
-                phrase.text.split(' ').filter_map(|word| literal(word, level, columns)).collect();
-            all(words)
-        }
+        What::Words(phrase) => match (level, columns.words) {
+            (FoldLevel::Std, Some(column)) => {
+                let words: Vec<String> = phrase.text.split(' ').take(MAX_WORDS).map(quoted).collect();
+                Some(format!("hasAllTokens({column}, [{}])", words.join(", ")))
+            }
+            _ => all(phrase.text.split(' ').filter_map(|word| literal(word, level, columns)).collect()),
+        },
         What::Prefix(text) | What::Suffix(text) | What::Infix(text) => literal(text, level, columns),
         What::List(id) => {
             let list = set.lists.get(*id as usize)?;
@@ -103,7 +107,7 @@ fn what(what_: &What, level: FoldLevel, set: &RuleSet, columns: &HistoryColumns<
 
 /// The text holds these folded letters in one of the spellings that fold to them.
 fn literal(text: &str, level: FoldLevel, columns: &HistoryColumns<'_>) -> Option<String> {
-    match (level, columns.folded) {
+    match (level, columns.words) {
         (FoldLevel::None, _) => Some(format!("position(text, {}) > 0", quoted(text))),
         // Only ASCII case is sure to be the same in both worlds; a letter such as the Kelvin sign is not.
         (FoldLevel::Case, _) if text.is_ascii() => {
@@ -147,15 +151,15 @@ mod tests {
     #[test]
     fn conditions_say_only_what_is_sure() {
         let columns = HistoryColumns {
-            folded: Some("folded"),
+            words: Some("words"),
             language: Some("language"),
             text_only: true,
             ..HistoryColumns::default()
         };
-        assert_eq!(prefilter("std", "Hund AND NOT katze", &columns), "position(folded, 'hund') > 0");
+        assert_eq!(prefilter("std", "Hund AND NOT katze", &columns), "hasAllTokens(words, ['hund'])");
         assert_eq!(
             prefilter("std", "Hund lang:de", &columns),
-            "(position(folded, 'hund') > 0 AND lowerUTF8(trim(LEADING '@' FROM language)) IN ('de'))"
+            "(hasAllTokens(words, ['hund']) AND lowerUTF8(trim(LEADING '@' FROM language)) IN ('de'))"
         );
         assert_eq!(prefilter("std", "raw:Hund OR tag:x", &columns), "1");
         assert_eq!(
@@ -163,7 +167,7 @@ mod tests {
             "1"
         );
         assert_eq!(
-            prefilter("std", "hund", &HistoryColumns { folded: Some("folded"), ..HistoryColumns::default() }),
+            prefilter("std", "hund", &HistoryColumns { words: Some("words"), ..HistoryColumns::default() }),
             "1"
         );
     }

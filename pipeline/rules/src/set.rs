@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 use streife_domain::{Hit, Reason};
-use streife_text::{FoldLevel, NORMALISER_VERSION};
+use streife_text::{FoldLevel, NORMALISER_VERSION, joined};
 
 use crate::build;
 use crate::compile::Index;
@@ -63,6 +63,12 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// The words of `text` at level `std`, one space between two; like [`Scratch::folded_std`].
+    pub fn words_std(&self, text: &str) -> Option<String> {
+        let level = &self.units.first()?.levels[level_index(FoldLevel::Std)];
+        level.folded_of(text).map(|folded| joined(folded, &level.words))
+    }
+
     /// `text` at level `std`, if it is that of the post evaluated last and a rule wanted it so: for those who need the
     /// same and would fold it again.
     pub fn folded_std(&self, text: &str) -> Option<&str> {

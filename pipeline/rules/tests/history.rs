@@ -5,11 +5,11 @@
 
 use proptest::prelude::*;
 use streife_rules::{HistoryColumns, PostView, RuleSet, Scratch, SourceFile, history_prefilter};
-use streife_text::{FoldLevel, fold};
+use streife_text::{FoldLevel, fold, joined, words};
 
 struct Row<'a> {
     text: &'a str,
-    folded: String,
+    words: String,
     language: &'a str,
     platform: &'a str,
 }
@@ -56,7 +56,7 @@ impl Sql<'_, '_> {
     fn column(&mut self) -> String {
         for (name, value) in [
             ("text", self.row.text),
-            ("folded", self.row.folded.as_str()),
+            ("words", self.row.words.as_str()),
             ("language", self.row.language),
             ("platform", self.row.platform),
         ] {
@@ -99,6 +99,20 @@ impl Sql<'_, '_> {
                 };
             }
         }
+        if self.take("hasAllTokens(") {
+            // Over a text index that cuts at single spaces.
+            let column = self.column();
+            self.expect(", [");
+            let mut all = true;
+            loop {
+                let token = self.string();
+                all &= column.split(' ').any(|word| word == token);
+                if !self.take(", ") {
+                    self.expect("])");
+                    return all;
+                }
+            }
+        }
         if self.take("lowerUTF8(trim(LEADING '@' FROM ") {
             let column = self.column();
             self.expect(")) IN (");
@@ -118,6 +132,13 @@ impl Sql<'_, '_> {
         self.expect("0");
         false
     }
+}
+
+fn words_of(text: &str) -> String {
+    let folded = fold(text, FoldLevel::Std).text;
+    let mut cut = Vec::new();
+    words(&folded, &mut cut);
+    joined(&folded, &cut)
 }
 
 fn word() -> impl Strategy<Value = &'static str> {
@@ -165,13 +186,13 @@ proptest! {
             language: Some("language"),
             platform: Some("platform"),
             source: None,
-            folded: with_folded.then_some("folded"),
+            words: with_folded.then_some("words"),
             text_only,
         };
         let sql = history_prefilter(&set, 0, &columns);
         for words in &texts {
             let text = words.join(" ");
-            let row = Row { text: &text, folded: fold(&text, FoldLevel::Std).text, language, platform };
+            let row = Row { text: &text, words: words_of(&text), language, platform };
             let post = PostView { text: &text, language, platform, ..PostView::default() };
             let hits = set.matches(0, &post, &mut Scratch::default());
             let mut read = Sql { rest: &sql, row: &row };

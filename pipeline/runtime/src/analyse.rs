@@ -7,7 +7,7 @@ use streife_rules::{Evaluation, PostView, RuleSet, Scratch};
 use streife_scoring::{GateScore, Models, ScoringError};
 use streife_text::duplicate::{Signature, signature};
 use streife_text::language::Identifier;
-use streife_text::{FoldLevel, fold};
+use streife_text::{FoldLevel, fold, joined};
 
 use crate::decide;
 use crate::fields::{Fields, fields};
@@ -48,6 +48,7 @@ pub(crate) struct Draft {
     fields: Fields,
     evaluation: Evaluation,
     signature: Signature,
+    words: String,
     /// Is the encoder asked?
     pub(crate) wants_encoder: bool,
 }
@@ -71,6 +72,8 @@ pub struct Analysis {
     pub encoder_failed: bool,
     /// What near-copies of the text are found by.
     pub signature: Signature,
+    /// The words of the text, folded to level `std`, one space between two.
+    pub words: String,
 }
 
 /// Everything that scores a text, in fixed versions. Immutable: a new rule set or model makes a new one.
@@ -154,10 +157,14 @@ impl Analyser {
     ) -> Draft {
         let fields = fields(passage.text, passage.tags, passage.links);
         let evaluation = self.rules.evaluate(&view(passage, &fields, &language, None, &[]), scratch);
-        let signature = match scratch.folded_std(passage.text) {
-            Some(folded) => signature(folded),
-            None => signature(&fold(passage.text, FoldLevel::Std).text),
-        };
+        // What the rules folded need not be folded again.
+        let known = scratch.folded_std(passage.text).map(signature).zip(scratch.words_std(passage.text));
+        let (signature, words) = known.unwrap_or_else(|| {
+            let folded = fold(passage.text, FoldLevel::Std).text;
+            let mut cut = Vec::new();
+            streife_text::words(&folded, &mut cut);
+            (signature(&folded), joined(&folded, &cut))
+        });
         let wants_encoder = match self.encode {
             Encode::None => false,
             Encode::All => true,
@@ -173,6 +180,7 @@ impl Analyser {
             fields,
             evaluation,
             signature,
+            words,
             wants_encoder: wants_encoder && self.versions.encoder != "none",
         }
     }
@@ -224,6 +232,7 @@ impl Analyser {
             windowed: evaluation.windowed,
             encoder_failed,
             signature: draft.signature,
+            words: draft.words,
         }
     }
 

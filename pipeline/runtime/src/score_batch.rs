@@ -5,11 +5,12 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use streife_domain::{
-    CampaignKey, DropReason, Event, FlaggedRecord, Identity, LegalLabel, Outcome, Position, PostChange,
-    PostKind, PseudonymKey, PseudonymousPost, RECORD_SCHEMA, Rejected, ScoredRecord, Timestamp, Verdict,
-    WindowedRecord,
+    CampaignKey, DropReason, Event, FlaggedRecord, FoldedWords, Identity, LegalLabel, Outcome, Position,
+    PostChange, PostKind, PseudonymKey, PseudonymousPost, RECORD_SCHEMA, Rejected, ScoredRecord, Timestamp,
+    Verdict, WindowedRecord,
 };
 use streife_log::{Message, Record};
+use streife_text::NORMALISER_VERSION;
 use streife_text::duplicate::CampaignIndex;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -228,6 +229,7 @@ fn bare_record(message: &Message, event: &Event, outcome: Outcome) -> ScoredReco
         observed_at: event.observed_at,
         post: None,
         verdict: None,
+        words: None,
         shadow_rules: Vec::new(),
         change: None,
     }
@@ -266,6 +268,7 @@ fn emit_post(
     let record = ScoredRecord {
         post: Some(post),
         verdict: Some(analysis.verdict),
+        words: Some(FoldedWords { normaliser: NORMALISER_VERSION, words: analysis.words }),
         shadow_rules: analysis.shadow.into_iter().map(|hit| hit.rule).collect(),
         ..bare_record(message, event, Outcome::Stored)
     };

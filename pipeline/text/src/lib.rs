@@ -34,4 +34,4 @@ mod segment;
 
 pub use clean::clean_for_models;
 pub use fold::{FoldLevel, Folded, NORMALISER_VERSION, fold, fold_into};
-pub use segment::{Word, sentences, words};
+pub use segment::{Word, joined, sentences, words};

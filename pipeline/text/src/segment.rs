@@ -41,6 +41,18 @@ pub fn words(folded_text: &str, out: &mut Vec<Word>) {
     }
 }
 
+/// The words of a folded text with one space between two.
+pub fn joined(folded_text: &str, words: &[Word]) -> String {
+    let mut out = String::with_capacity(folded_text.len());
+    for word in words {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(folded_text.get(word.start as usize..word.end as usize).unwrap_or_default());
+    }
+    out
+}
+
 /// What the first byte of a character tells.
 #[derive(Clone, Copy)]
 enum Byte {

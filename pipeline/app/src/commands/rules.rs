@@ -11,6 +11,8 @@ use streife_rules::{
 };
 use streife_runtime::{Fields, fields};
 use streife_store::queries::{Prefilter, RecentPost};
+use streife_store::{Store, StoreError};
+use streife_text::NORMALISER_VERSION;
 
 use super::rules_text;
 use crate::cli::{RoleArgs, RulesCommand, RulesDir};
@@ -161,17 +163,9 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
     run_role(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
         let started = Instant::now();
         let since = open::clock().now().plus_secs(-i64::from(days) * 86_400);
-        let columns = HistoryColumns {
-            language: Some("language"),
-            platform: Some("platform"),
-            source: Some("source"),
-            folded: None,
-            text_only: true,
-        };
-        let prefilter =
-            Prefilter { sql: history_prefilter(&set, position, &columns), parameters: Vec::new() };
         let (report, posts) = with_store(&running, |store| async move {
             let failed = |e: streife_store::StoreError| Failure::upstream(e.to_string());
+            let prefilter = prefilter(&store, &set, position, since).await.map_err(failed)?;
             let posts = store.recent_count(since).await.map_err(failed)?;
             let mut backtest = Backtest::new(&set, &rule, BACKTEST_SEED)
                 .ok_or_else(|| Failure::usage(format!("no rule {rule:?}")))?;
@@ -209,6 +203,25 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
         }
         Ok(Outcome::Fine)
     })
+}
+
+/// The condition that leaves few recent posts besides those that a rule matches.
+pub(crate) async fn prefilter(
+    store: &Store,
+    set: &RuleSet,
+    position: usize,
+    since: Timestamp,
+) -> Result<Prefilter, StoreError> {
+    // Posts stored by another version are looked at one by one, until they are gone.
+    let folded_alike = store.recent_words_are_of(NORMALISER_VERSION, since).await?;
+    let columns = HistoryColumns {
+        language: Some("language"),
+        platform: Some("platform"),
+        source: Some("source"),
+        words: folded_alike.then_some("words"),
+        text_only: true,
+    };
+    Ok(Prefilter { sql: history_prefilter(set, position, &columns), parameters: Vec::new() })
 }
 
 /// A stored post as rules saw it on the stream.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use async_trait::async_trait;
 use streife_domain::{PostId, PseudonymousPost, Timestamp};
-use streife_rules::{Backtest, HistoryColumns, Scratch, history_prefilter};
+use streife_rules::{Backtest, Scratch};
 use streife_runtime::fields;
 use streife_store::queries::{Prefilter, RecentPost};
 use streife_web::lab::{BacktestFigures, History, Preview, PreviewHit, Progress, RuleText};
@@ -12,7 +12,7 @@ use streife_web::reader::ReadError;
 
 use super::lab::{DRAFT, RuleLab};
 use super::reader::read_error;
-use crate::commands::rules::row_view;
+use crate::commands::rules::{prefilter, row_view};
 use crate::open;
 
 /// Candidates that a preview evaluates at most.
@@ -31,22 +31,14 @@ struct Ready {
 }
 
 impl RuleLab {
-    fn ready(&self, text: &RuleText) -> Result<Ready, ReadError> {
+    async fn ready(&self, text: &RuleText, since: Timestamp) -> Result<Ready, ReadError> {
         let set = self.compile(text).set;
         let position = set
             .rules()
             .iter()
             .position(|rule| rule.file == DRAFT)
             .ok_or_else(|| ReadError("the rule does not compile".to_owned()))?;
-        let columns = HistoryColumns {
-            language: Some("language"),
-            platform: Some("platform"),
-            source: Some("source"),
-            folded: None,
-            text_only: true,
-        };
-        let prefilter =
-            Prefilter { sql: history_prefilter(&set, position, &columns), parameters: Vec::new() };
+        let prefilter = prefilter(&self.store, &set, position, since).await.map_err(read_error)?;
         Ok(Ready { set, position, prefilter })
     }
 }
@@ -54,7 +46,7 @@ impl RuleLab {
 #[async_trait]
 impl History for RuleLab {
     async fn preview(&self, text: &RuleText, since: Timestamp, limit: usize) -> Result<Preview, ReadError> {
-        let Ready { set, position, prefilter } = self.ready(text)?;
+        let Ready { set, position, prefilter } = self.ready(text, since).await?;
         let hours = (open::clock().now().as_secs() - since.as_secs()).div_euclid(3_600) + 1;
         let mut per_hour = vec![0u64; usize::try_from(hours).unwrap_or(1)];
         let posts = self.store.recent_count(since).await.map_err(read_error)?;
@@ -97,7 +89,7 @@ impl History for RuleLab {
         since: Timestamp,
         progress: Progress<'_>,
     ) -> Result<BacktestFigures, ReadError> {
-        let Ready { set, position, prefilter } = self.ready(text)?;
+        let Ready { set, position, prefilter } = self.ready(text, since).await?;
         let posts = self.store.recent_count(since).await.map_err(read_error)?;
         let id = set.rules()[position].id.clone();
         let mut backtest =

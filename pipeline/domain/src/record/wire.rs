@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StringDeserializer};
 
-use super::{PostChange, PseudonymousPost, ScoredRecord};
+use super::{FoldedWords, PostChange, PseudonymousPost, ScoredRecord};
 use crate::{Outcome, Position, Timestamp, Verdict};
 
 /// Like [`ScoredRecord`], with the outcome as the two fields that it is written as.
@@ -24,6 +24,8 @@ pub(super) struct ScoredWire {
     post: Option<PseudonymousPost>,
     #[serde(default)]
     verdict: Option<Verdict>,
+    #[serde(default)]
+    words: Option<FoldedWords>,
     #[serde(default)]
     shadow_rules: Vec<String>,
     #[serde(default)]
@@ -56,6 +58,7 @@ impl TryFrom<ScoredWire> for ScoredRecord {
             observed_at: wire.observed_at,
             post: wire.post,
             verdict: wire.verdict,
+            words: wire.words,
             shadow_rules: wire.shadow_rules,
             change: wire.change,
         })

@@ -42,8 +42,20 @@ impl Store {
     /// # Errors
     /// What ClickHouse says.
     pub async fn recent_count(&self, since: Timestamp) -> Result<u64, StoreError> {
-        let sql = "SELECT uniqExact(post_id) FROM recent_posts WHERE observed_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')";
+        let sql = "SELECT count() FROM recent_posts FINAL WHERE observed_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')";
         Ok(self.client().query(sql).param("since", micros(since)).fetch_one().await?)
+    }
+
+    /// Were the words of all recent posts observed at or after `since` folded by this version? If not, a prefilter
+    /// over them leaves posts out.
+    ///
+    /// # Errors
+    /// What ClickHouse says.
+    pub async fn recent_words_are_of(&self, normaliser: u32, since: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT count() FROM recent_posts \
+            WHERE normaliser != {normaliser:UInt32} AND observed_at >= fromUnixTimestamp64Micro({since:Int64}, 'UTC')";
+        let query = self.client().query(sql).param("normaliser", normaliser).param("since", micros(since));
+        Ok(query.fetch_one::<u64>().await? == 0)
     }
 
     /// Reads the recent posts observed at or after `since` and passing `prefilter`, in the order of observed hours,

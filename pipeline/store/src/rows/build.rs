@@ -67,7 +67,7 @@ impl Rows {
         let recent = record.post.as_ref().zip(record.verdict.as_ref());
         Self {
             recent_posts: recent
-                .map(|(post, verdict)| recent_post(post, verdict, &record.shadow_rules))
+                .map(|(post, verdict)| recent_post(post, verdict, record))
                 .into_iter()
                 .collect(),
             post_changes: record
@@ -136,7 +136,8 @@ impl Rows {
     }
 }
 
-fn recent_post(post: &PseudonymousPost, verdict: &Verdict, shadow_rules: &[String]) -> RecentPostRow {
+fn recent_post(post: &PseudonymousPost, verdict: &Verdict, record: &ScoredRecord) -> RecentPostRow {
+    let words = record.words.as_ref();
     RecentPostRow {
         post_id: post.post_id.0,
         source: post.source.clone(),
@@ -144,6 +145,8 @@ fn recent_post(post: &PseudonymousPost, verdict: &Verdict, shadow_rules: &[Strin
         author: post.author.map(|author| author.0),
         kind: post.kind.as_str().to_owned(),
         text: post.text.clone(),
+        words: words.map(|folded| folded.words.clone()).unwrap_or_default(),
+        normaliser: words.map_or(0, |folded| folded.normaliser),
         posted_at: post.posted_at.map(micros),
         edited_at: post.edited_at.map(micros),
         observed_at: micros(post.observed_at),
@@ -158,7 +161,7 @@ fn recent_post(post: &PseudonymousPost, verdict: &Verdict, shadow_rules: &[Strin
         scores: scores(verdict),
         labels: labels(verdict),
         rules: rules(verdict),
-        shadow_rules: shadow_rules.to_vec(),
+        shadow_rules: record.shadow_rules.clone(),
         priority: priority_value(verdict.priority),
         version: version(post, verdict),
     }

@@ -21,6 +21,8 @@ pub struct RecentPostRow {
     pub author: Option<u64>,
     pub kind: String,
     pub text: String,
+    pub words: String,
+    pub normaliser: u32,
     pub posted_at: Option<i64>,
     pub edited_at: Option<i64>,
     pub observed_at: i64,

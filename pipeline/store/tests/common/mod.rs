@@ -190,6 +190,7 @@ pub fn scored(offset: i64, post: &PseudonymousPost, verdict: &Verdict) -> Scored
         observed_at: post.observed_at,
         post: Some(post.clone()),
         verdict: Some(verdict.clone()),
+        words: Some(FoldedWords { normaliser: 1, words: post.text.to_lowercase() }),
         shadow_rules: Vec::new(),
         change: None,
     }
