@@ -3,6 +3,7 @@
 //! A benchmark is one file here and one line in [`BENCHES`]. It returns figures and prints nothing itself. Costs are CPU
 //! seconds of the process, not wall time: machines are shared. A ratio is given only where both sides gave equal results.
 
+mod backtest;
 mod corpus;
 mod encoder;
 pub(crate) mod evidence;
@@ -57,6 +58,11 @@ const BENCHES: &[Bench] = &[
         name: "rules",
         about: "the rule engine alone at 1,000 to 250,000 rules, beside Lucene Monitor, Hyperscan, Aho-Corasick and Python",
         run: rules::run,
+    },
+    Bench {
+        name: "backtest",
+        about: "rules over ten million stored posts in the embedded engine, hits equal to ClickHouse's own count",
+        run: backtest::run,
     },
     Bench {
         name: "encoder",
