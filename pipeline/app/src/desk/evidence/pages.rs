@@ -49,6 +49,8 @@ pub(crate) struct Pages {
     guard: Guard,
     user_agent: String,
     browser: Option<BrowserOptions>,
+    /// A browser keeps a core busy: more at once than there are cores would only run into each other's time limits.
+    browsers: tokio::sync::Semaphore,
     browser_bytes: u64,
     scratch: PathBuf,
     clock: Arc<dyn Clock>,
@@ -102,6 +104,7 @@ impl Pages {
             guard,
             user_agent,
             browser,
+            browsers: tokio::sync::Semaphore::new(open::cores().get()),
             browser_bytes: section.browser_megabytes * 1024 * 1024,
             scratch: paths.data.join("evidence-scratch"),
             clock: open::clock(),
@@ -234,6 +237,8 @@ impl Pages {
                 Vec::new(),
             )
         };
+        // Never closed, so there is always a turn; its error could only mean the end of the program.
+        let _turn = self.browsers.acquire().await;
         let proxy = match CaptureProxy::start(self.guard.clone(), self.browser_bytes).await {
             Ok(proxy) => proxy,
             Err(error) => return failed(error.to_string()),
