@@ -7,11 +7,12 @@
 #   kafka.sh fetch                only fetches the jars
 #
 # PORT is taken for clients, PORT+1 for the controller. Needs java (17 or later) and mvn. The jars are fetched once,
-# into STREIFE_KAFKA_LIBS, by default ~/.cache/streife/test-servers/kafka.
+# into STREIFE_KAFKA_LIBS, by default ~/.cache/streife/test-servers/kafka. STREIFE_KAFKA_ADDRESS: another address of this machine.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 libs=${STREIFE_KAFKA_LIBS:-$HOME/.cache/streife/test-servers/kafka}
+address=${STREIFE_KAFKA_ADDRESS:-127.0.0.1}
 wait_secs=${STREIFE_KAFKA_WAIT_SECS:-120}
 
 fail() { echo "kafka.sh: $*" >&2; exit 1; }
@@ -36,8 +37,8 @@ start() {
     cat >"$folder/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1))
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+listeners=PLAINTEXT://$address:$port,CONTROLLER://127.0.0.1:$((port + 1))
+advertised.listeners=PLAINTEXT://$address:$port
 controller.listener.names=CONTROLLER
 controller.quorum.bootstrap.servers=127.0.0.1:$((port + 1))
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -68,7 +69,7 @@ PROPERTIES
         sleep 1
         waited=$((waited + 1))
     done
-    echo "ready 127.0.0.1:$port"
+    echo "ready $address:$port"
 }
 
 end() {

@@ -73,35 +73,42 @@ class Input:
     """The invented posts, and what must become of them, told by nobody but this class."""
 
     def __init__(self, count):
-        rng = random.Random(SEED)
+        self.rng, self.before = random.Random(SEED), None
         self.lines, self.good, self.flagged, self.broken = [], 0, 0, 0
-        before = None
-        for number in range(count):
-            if number % REPEATED_EVERY == 9 and before:
-                self.lines.append(before)
+        self.more(count)
+
+    def more(self, count):
+        """Invents `count` lines more and returns them."""
+        start = len(self.lines)
+        for number in range(start, start + count):
+            if number % REPEATED_EVERY == 9 and self.before:
+                self.lines.append(self.before)
                 continue
-            line = line_of(rng, number)
+            line = line_of(self.rng, number)
             if line.startswith("{broken"):
                 self.broken += 1
-                before = None
+                self.before = None
             else:
                 self.good += 1
                 self.flagged += '"text": "Stellt' in line
-                before = line
+                self.before = line
             self.lines.append(line)
+        return self.lines[start:]
 
 
 class Site:
-    def __init__(self, work):
-        self.work, self.streife = work, binary()
+    """Broker, engine and roles. `address` is where the broker is reached, `before` stands before the command of each role: with
+    both the roles can live in a network of their own."""
+
+    def __init__(self, work, address="127.0.0.1", before=()):
+        self.work, self.streife, self.before = work, binary(), list(before)
         kafka, engine, self.metrics_score, self.metrics_store = free_ports(4)
-        self.broker, self.engine_port = f"127.0.0.1:{kafka}", engine
+        self.broker, self.engine_port = f"{address}:{kafka}", engine
         self.processes, self.lock = {}, threading.Lock()
         self.stopping = False
         self.env = dict(os.environ, STREIFE_HOME=str(ROOT), STREIFE_ENGINE_PASSWORD=PASSWORD, STREIFE__SCORING__ENCODE="none")
-        subprocess.run(["sh", "tests/servers/kafka.sh", "start", str(kafka), str(work / "kafka")], cwd=ROOT, check=True)
-        self.engine = self.start("engine", ["engine", "--data", str(work / "clickhouse"), "--listen", f"127.0.0.1:{engine}"])
-        self.wait(lambda: self.query("SELECT 1") == "1", 60, "the engine")
+        self.kafka("start")
+        self.start_engine()
         self.config = work / "site.toml"
         self.config.write_text(f"""
 [paths]
@@ -125,16 +132,27 @@ path = "{work}/posts"
         (work / "posts").mkdir()
         subprocess.run([self.streife, "migrate", "--config", str(self.config)], env=self.env, check=True, stdout=subprocess.DEVNULL)
 
-    def start(self, name, arguments, env=None):
+    def kafka(self, what):
+        """`start`, `stop` or `kill`."""
+        address, port = self.broker.split(":")
+        arguments = [what, port, str(self.work / "kafka")] if what == "start" else [what, str(self.work / "kafka")]
+        env = dict(os.environ, STREIFE_KAFKA_ADDRESS=address)
+        subprocess.run(["sh", "tests/servers/kafka.sh", *arguments], cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL)
+
+    def start_engine(self):
+        self.engine = self.start("engine", ["engine", "--data", str(self.work / "clickhouse"), "--listen", f"127.0.0.1:{self.engine_port}"])
+        self.wait(lambda: self.query("SELECT 1") == "1", 120, "the engine")
+
+    def start(self, name, arguments, env=None, before=()):
         log = open(self.work / f"{name}.log", "ab")
-        process = subprocess.Popen([self.streife, *arguments], env=env or self.env, stdout=log, stderr=log, cwd=self.work)
+        process = subprocess.Popen([*before, self.streife, *arguments], env=env or self.env, stdout=log, stderr=log, cwd=self.work)
         self.processes[name] = process
         return process
 
     def role(self, name):
         metrics = {"score": self.metrics_score, "store": self.metrics_store}.get(name)
         env = dict(self.env, STREIFE__METRICS__LISTEN=f"127.0.0.1:{metrics}") if metrics else None
-        return self.start(name, [name, "--config", str(self.config)], env)
+        return self.start(name, [name, "--config", str(self.config)], env, self.before)
 
     def query(self, sql):
         request = urllib.request.Request(
@@ -179,7 +197,7 @@ path = "{work}/posts"
                 process.send_signal(signal.SIGCONT)
                 process.kill()
                 process.wait()
-        subprocess.run(["sh", "tests/servers/kafka.sh", "stop", str(self.work / "kafka")], cwd=ROOT)
+        self.kafka("stop")
 
     def flagged_offline(self, invented):
         """How many posts `scan` flags of the same lines, without any log or store: the models flag some besides the rule."""

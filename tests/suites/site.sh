@@ -63,16 +63,28 @@ check "the log-in page is served" curl -fsS "$desk/login"
 for role in store score desk; do
     check "$role shows metrics" sh -c "curl -fsS '$(address $role)' | grep -q '^streife_'"
 done
+# What alarms about log-ins rest on; the metrics address of a role belongs to it alone.
+check "the desk counts at its metrics address" sh -c "curl -fsS '$(sed -n 's|^  desk *\(http[^ ]*/metrics\)|\1|p' "$work/site.log")' | grep -q '^streife_desk_failed_logins_total'"
+check "a command beside a running role ends well" "$streife" audit verify --config "$work/site/desk.toml"
+login() { # an administrator is made on the command line and logs in
+    "$streife" admin verwaltung --operator tester --config "$work/site/desk.toml" --json >"$work/admin.json" || return 1
+    local password
+    password=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["password"])' "$work/admin.json")
+    [ "$(curl -s -o /dev/null -w '%{http_code} %{redirect_url}' -b streife_login=x -d csrf=x -d user=verwaltung --data-urlencode "password=$password" "$desk/login")" = "303 $desk/" ]
+}
+check "an administrator is made and logs in" login
+check "the collector stays when its files are read" sh -c "sleep 5; curl -fsS '$(address collect)' >/dev/null"
 if [ -n "$prometheus" ]; then
     all_up() {
         for _ in $(seq 60); do
             up=$(curl -fsS "$prometheus/api/v1/query?query=sum(up)" | python3 -c 'import json,sys; r=json.load(sys.stdin)["data"]["result"]; print(r[0]["value"][1] if r else 0)')
-            [ "${up:-0}" -ge 3 ] && return 0
+            [ "${up:-0}" -ge 4 ] && return 0
             sleep 1
         done
         return 1
     }
     check "Prometheus scrapes the roles" all_up
+    check "every query of the dashboards runs" python3 tests/suites/dashboards.py "$prometheus" "$clickhouse" "$work/site/clickhouse_password"
     check "Prometheus has the rules" sh -c "curl -fsS '$prometheus/api/v1/rules' | grep -q RoleDown"
 else
     skip "Prometheus is not installed"

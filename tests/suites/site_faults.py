@@ -1,186 +1,22 @@
 #!/usr/bin/env python3
-"""The roles on Apache Kafka and the embedded engine while what they stand on breaks: the broker is killed and paused, ClickHouse refuses, is
-cut off and slow, posts are poisonous, rules and models are broken.
+"""The roles on Apache Kafka and the embedded engine while what they are given is broken: a poison post among good ones, a broken and an
+empty rule set, a broken model. Broken servers: fault_matrix.py.
 
-    site_faults.py servers   the broker killed and paused, the database refusing, cut and slow, at random moments, each STREIFE_FAULT_TIMES
-                             times, in one run; the books must balance in the end
-    site_faults.py input     a poison post among good ones, a broken and an empty rule set, a broken model
-
-What must hold is counted by others than the pipeline (kafka_roles.py). Environment: STREIFE_FAULT_POSTS (20000), STREIFE_FAULT_TIMES (10), STREIFE_BIN.
+What must hold is counted by others than the pipeline (kafka_roles.py). Environment: STREIFE_FAULT_TIMES (10), STREIFE_BIN.
 The last line is one that `tests/run` counts.
 """
-import collections
-import http.client
-import http.server
 import json
 import os
 import pathlib
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 
-os.environ.setdefault("STREIFE_FAULT_POSTS", "20000")
-import kafka_roles  # noqa: E402  (reads its environment when it is loaded)
-from kafka_roles import ROOT, SEED, Input, Site  # noqa: E402
+from kafka_roles import ROOT, SEED, Input, Site
 
 TIMES = int(os.environ.get("STREIFE_FAULT_TIMES", "10"))
-LONGEST_RECOVERY = 120
-
-
-class Gate(http.server.ThreadingHTTPServer):
-    """Stands before the engine and lets through, refuses, cuts or delays."""
-
-    daemon_threads = True
-
-    def __init__(self, engine_port):
-        self.mode, self.engine_port = "pass", engine_port
-        super().__init__(("127.0.0.1", 0), GateHandler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class GateHandler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def body(self):
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        parts = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
-
-    def forward(self):
-        body = self.body()
-        mode = self.server.mode
-        if mode == "cut":
-            self.close_connection = True
-            return
-        if mode == "refuse":
-            message = b"Code: 202. DB::Exception: Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)"
-            self.send_response(503)
-            self.send_header("Content-Length", str(len(message)))
-            self.end_headers()
-            self.wfile.write(message)
-            return
-        if mode == "slow":
-            time.sleep(random.uniform(0.5, 2))
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.engine_port, timeout=120)
-        headers = {k: v for k, v in self.headers.items() if k.lower() not in ("transfer-encoding", "content-length", "host", "connection")}
-        connection.request(self.command, self.path, body=body, headers=headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        # The answer to an insert that took effect is lost: the worst moment for a writer.
-        if self.server.mode == "cut":
-            self.close_connection = True
-            return
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in ("transfer-encoding", "content-length", "connection"):
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = forward
-
-
-def through_a_gate(site):
-    gate = Gate(site.engine_port)
-    text = site.config.read_text().replace(f"http://127.0.0.1:{site.engine_port}", f"http://127.0.0.1:{gate.server_address[1]}")
-    site.config.write_text(text)
-    return gate
-
-
-def broker_pid(site):
-    return int((site.work / "kafka" / "pid").read_text())
-
-
-def kafka(site, *arguments):
-    subprocess.run(["sh", "tests/servers/kafka.sh", *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-
-
-def fault(site, gate, kind, rng):
-    """One fault, from its beginning to its end."""
-    if kind == "broker killed":
-        kafka(site, "kill", str(site.work / "kafka"))
-        time.sleep(rng.uniform(0.1, 2))
-        kafka(site, "start", site.broker.rsplit(":", 1)[1], str(site.work / "kafka"))
-    elif kind == "broker paused":
-        os.kill(broker_pid(site), signal.SIGSTOP)
-        time.sleep(rng.uniform(1, 6))
-        os.kill(broker_pid(site), signal.SIGCONT)
-    else:
-        gate.mode = kind.split()[-1]
-        time.sleep(rng.uniform(0.5, 4))
-        gate.mode = "pass"
-
-
-def servers(site):
-    gate = through_a_gate(site)
-    invented = Input(kafka_roles.POSTS)
-    path = site.work / "posts" / "posts.jsonl"
-    path.write_text("")
-    for name in ("score", "store"):
-        site.role(name)
-    kinds = ["broker killed", "broker paused", "database refuse", "database cut", "database slow"] * TIMES
-    rng = random.Random(SEED)
-    rng.shuffle(kinds)
-    share = max(1, len(invented.lines) // len(kinds))
-    recoveries, restarts = collections.defaultdict(list), collections.Counter()
-    followed = threading.Event()
-
-    def collect():
-        # A replay ends at the end of its file and goes on at its cursor when started again.
-        while not followed.is_set():
-            site.role("collect").wait()
-            time.sleep(0.2)
-
-    collector = threading.Thread(target=collect, daemon=True)
-    collector.start()
-
-    def keep():
-        while not followed.is_set():
-            for name in ("score", "store"):
-                if site.processes[name].poll() is not None and not followed.is_set():
-                    restarts[name] += 1
-                    site.role(name)
-            time.sleep(0.2)
-
-    keeper = threading.Thread(target=keep, daemon=True)
-    keeper.start()
-    given = 0
-    for number, kind in enumerate(kinds):
-        until = len(invented.lines) if number == len(kinds) - 1 else given + share
-        with open(path, "a") as out:
-            out.write("\n".join(invented.lines[given:until]) + "\n")
-        before, given = site.outcomes(), until
-        time.sleep(rng.uniform(0, 1.5))
-        fault(site, gate, kind, rng)
-        mended = time.monotonic()
-        # Recovered: outcomes grow again, or all that was given is there.
-        site.wait(lambda: site.outcomes() > before or site.outcomes() >= given, LONGEST_RECOVERY, f"recovery from: {kind}")
-        recoveries[kind].append(time.monotonic() - mended)
-    site.wait(lambda: site.raw_records() >= len(invented.lines), LONGEST_RECOVERY, "collecting")
-    followed.set()
-    collector.join()
-    keeper.join()
-    accepted = site.raw_records()
-    site.wait(lambda: site.outcomes() >= accepted, LONGEST_RECOVERY, "outcomes of everything")
-    time.sleep(2)
-    for kind, seconds in sorted(recoveries.items()):
-        print(f"{kind}: {len(seconds)} times, working again after at most {max(seconds):.1f} s, median {sorted(seconds)[len(seconds) // 2]:.1f} s")
-    print(f"roles that ended and were started again: {dict(restarts)}")
-    site.books(invented, accepted)
 
 
 def poison():
@@ -280,12 +116,11 @@ def inputs(site):
 
 
 def main():
-    mode = {"servers": servers, "input": inputs}[sys.argv[1]]
     work = pathlib.Path(tempfile.mkdtemp(prefix="streife-faults-"))
     site = None
     try:
         site = Site(work)
-        mode(site)
+        inputs(site)
         print("test result: ok. 1 passed; 0 failed; 0 ignored")
     except BaseException:
         for log in sorted(work.glob("*.log")):

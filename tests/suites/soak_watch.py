@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Watches a site under load: soak_watch.py FOLDER LOAD_PID. Samples memory and lag of the roles every two seconds until the load ended and
-everything is stored, then judges. Prints one line of figures and the suite's last line."""
+everything is stored, then judges. Prints one line of figures and the suite's last line. STREIFE_SOAK_SAMPLES: a file that all samples are
+written to."""
 
 import json
 import os
@@ -33,7 +34,7 @@ def alive(pid):
 
 
 def query(site, log, sql):
-    url = re.search(r"ClickHouse\s+(\S+)", log).group(1)
+    url = re.search(r"ClickHouse\s+(http\S+)", log).group(1)
     password = (site / "clickhouse_password").read_text()
     request = urllib.request.Request(f"{url}/?database=streife", data=sql.encode(), headers={"X-ClickHouse-User": "streife", "X-ClickHouse-Key": password})
     with urllib.request.urlopen(request, timeout=120) as answer:
@@ -47,13 +48,16 @@ def main(work, load):
     roles = {role: re.search(rf"{role}\s+(http\S+)", log).group(1) for role in ("score", "store")}
     samples, ended, started = [], None, time.time()
     while True:
-        sample = {"at": time.time(), "memory": {}, "lag": 0.0, "out": 0.0}
+        sample = {"at": time.time(), "memory": {}, "lag": 0.0, "out": 0.0, "load": os.getloadavg()[0]}
         for role, url in roles.items():
             text = fetch(url)
             sample["memory"][role] = sum_of(text, "streife_process_resident_bytes")
             sample["lag"] += sum_of(text, "streife_log_lag_records")
             sample["out"] += sum_of(text, "streife_score_out_records_total")
         samples.append(sample)
+        if path := os.environ.get("STREIFE_SOAK_SAMPLES"):
+            with open(path, "a") as out:
+                out.write(json.dumps(sample) + "\n")
         if ended is None and not alive(int(load)):
             ended = time.time()
         if ended and (work / "load.json").stat().st_size:
@@ -86,7 +90,7 @@ def main(work, load):
     result = {
         "seconds": round(whole), "written": told["written"], "outcomes": outcomes, "lost": lost, "bursts": len(told["bursts"]), "lag_back_after_seconds": recoveries,
         "highest_lag": round(max(s["lag"] for s in samples)), "memory": memory, "load_late_seconds": told["late_seconds"],
-        "load_average": pathlib.Path("/proc/loadavg").read_text().split()[0],
+        "load_average": {"median": sorted(s["load"] for s in samples)[len(samples) // 2], "highest": max(s["load"] for s in samples)},
     }
     print(json.dumps(result))
     passed = [lost == 0, flat, quick]

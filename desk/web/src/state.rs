@@ -164,6 +164,11 @@ impl Counters {
 }
 
 impl DeskState {
+    /// What the desk counts about itself, in Prometheus' text format.
+    pub fn metrics_text(&self) -> String {
+        crate::pages::health::text(&self.counters)
+    }
+
     /// From its parts, with local accounts alone.
     pub fn new(parts: DeskParts) -> Self {
         Self::with_access(parts, Access::default())

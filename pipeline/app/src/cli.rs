@@ -30,7 +30,7 @@ pub(crate) enum Command {
     /// Everything in one process: embedded log, embedded ClickHouse, desk.
     Up(UpArgs),
     /// Collect from the configured sources into the log.
-    Collect(RoleArgs),
+    Collect(CollectArgs),
     /// Score posts (the GPU worker).
     Score(ScoreArgs),
     /// Write outcomes to ClickHouse.
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     /// The two ledgers: verify, export.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Make an administrator of the desk, who makes all other accounts there.
+    Admin(AdminArgs),
     /// Erase what is due: run, report.
     #[command(subcommand)]
     Retention(RetentionCommand),
@@ -425,6 +427,32 @@ pub(crate) struct VerifyArgs {
     /// Different time-stamp services that the package needs.
     #[arg(long, default_value_t = streife_evidence::verify::DEFAULT_SERVICES)]
     pub(crate) services: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CollectArgs {
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+    /// Stay, with health and metrics, when all sources were files and are read to their end.
+    #[arg(long)]
+    pub(crate) stay: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AdminArgs {
+    #[command(flatten)]
+    pub(crate) role: RoleArgs,
+    /// Log-in name: small letters, digits, hyphens.
+    pub(crate) user: String,
+    /// Name shown at the desk (default: the log-in name).
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Who does this; goes into the audit ledger.
+    #[arg(long)]
+    pub(crate) operator: String,
+    /// Give an account that is there a new password and the administrator's role alone.
+    #[arg(long)]
+    pub(crate) reset: bool,
 }
 
 #[derive(Debug, Subcommand)]

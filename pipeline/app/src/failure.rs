@@ -35,6 +35,20 @@ impl Failure {
         Self::new(Exit::Configuration, message)
     }
 
+    /// What a server answered: a fault that may pass is the server's, a refusal is for whoever configures.
+    pub(crate) fn of_server(
+        is_transient: bool,
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        let exit = if is_transient { Exit::Upstream } else { Exit::Configuration };
+        Self { exit, error: anyhow::Error::new(error) }
+    }
+
+    /// May the same succeed later?
+    pub(crate) fn is_transient(&self) -> bool {
+        self.exit == Exit::Upstream
+    }
+
     pub(crate) fn upstream(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
         Self::new(Exit::Upstream, message)
     }

@@ -66,6 +66,7 @@ fn run(cli: Cli) -> CommandResult {
         Command::Referral(command) => commands::referral::run(command, json),
         Command::Verify(args) => commands::referral::verify(&args, json),
         Command::Audit(command) => commands::audit::run(command, json),
+        Command::Admin(args) => commands::admin::run(&args, json),
         Command::Retention(command) => commands::retention::run(command, json),
         Command::Bench(args) => commands::bench::run(&args, json),
         Command::Site(command) => commands::site::run(&command, json),

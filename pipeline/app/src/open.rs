@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use streife_domain::{Clock, PseudonymKey, SystemClock, Timestamp};
-use streife_log::{EmbeddedLog, EventLog, KafkaLog, Topic};
+use streife_log::{EmbeddedLog, EventLog, KafkaLog, LogError, Topic};
 use streife_rules::{Compiled, Problem, RuleSet, SourceFile};
 use streife_runtime::{Analyser, Encode, TopicsError, parse_topics};
 use streife_scoring::{Device, Models, OpenOptions};
@@ -16,7 +16,7 @@ use streife_text::language::Identifier;
 
 use crate::config::{Config, LogKind};
 use crate::failure::Failure;
-use crate::paths::Paths;
+use crate::paths::{self, Paths};
 use crate::telemetry;
 
 const TOPICS: &str = include_str!("../../../schemas/topics.toml");
@@ -180,9 +180,7 @@ pub(crate) fn encode_of(name: &str) -> Result<Encode, Failure> {
 pub(crate) async fn log(config: &Config, paths: &Paths) -> Result<Arc<dyn EventLog>, Failure> {
     let log: Arc<dyn EventLog> = match config.log.kind {
         LogKind::Embedded => Arc::new(embedded_log(paths)?),
-        LogKind::Kafka => {
-            Arc::new(KafkaLog::connect(config.kafka.clone()).map_err(|e| Failure::upstream(e.to_string()))?)
-        }
+        LogKind::Kafka => Arc::new(KafkaLog::connect(config.kafka.clone()).map_err(failure)?),
     };
     ensure_topics(&*log, config).await?;
     Ok(log)
@@ -191,7 +189,7 @@ pub(crate) async fn log(config: &Config, paths: &Paths) -> Result<Arc<dyn EventL
 /// The log in the data folder; its caller also keeps its retention.
 pub(crate) fn embedded_log(paths: &Paths) -> Result<EmbeddedLog, Failure> {
     let folder = paths.data.join("log");
-    fs::create_dir_all(&folder)
+    paths::create_private(&folder)
         .map_err(|e| Failure::configuration(format!("creating {}: {e}", folder.display())))?;
     EmbeddedLog::open(&folder, clock()).map_err(|e| Failure::configuration(e.to_string()))
 }
@@ -203,7 +201,12 @@ pub(crate) fn topics(replication: u16) -> Result<Vec<Topic>, TopicsError> {
 
 /// Creates the topics that are missing.
 pub(crate) async fn ensure_topics(log: &dyn EventLog, config: &Config) -> Result<(), Failure> {
-    log.ensure_topics(&topics(config.log.replication)?).await.map_err(|e| Failure::upstream(e.to_string()))
+    log.ensure_topics(&topics(config.log.replication)?).await.map_err(failure)
+}
+
+/// Out of reach is for later; a refusal is for a person.
+fn failure(error: LogError) -> Failure {
+    Failure::of_server(error.is_transient(), error)
 }
 
 /// Connects to the ClickHouse server of the configuration.
@@ -236,7 +239,7 @@ pub(crate) fn pseudonym_key(paths: &Paths) -> anyhow::Result<PseudonymKey> {
     let path = &paths.pseudonym_key;
     if !path.exists() {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+            paths::create_private(folder).with_context(|| format!("creating {}", folder.display()))?;
         }
         write_secret(path, &hex::encode(rand::random::<[u8; 32]>()))?;
     }

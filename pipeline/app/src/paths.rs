@@ -41,6 +41,13 @@ impl Paths {
     }
 }
 
+/// Makes a folder, and those above it that are missing, for this user alone. One that is there stays as it is: `streife doctor`
+/// tells when it is open to others.
+pub(crate) fn create_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 /// `STREIFE_HOME`, else the first folder above the binary or the working folder that holds `config/rules`.
 pub(crate) fn home() -> PathBuf {
     if let Some(home) = std::env::var_os("STREIFE_HOME") {

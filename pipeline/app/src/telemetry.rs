@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use axum::http::StatusCode;
 use axum::routing::get;
 use prometheus::core::{Collector, Desc};
-use prometheus::{Encoder, IntGauge, IntGaugeVec, Opts, TextEncoder};
+use prometheus::{Encoder, IntCounterVec, IntGauge, IntGaugeVec, Opts, TextEncoder};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -55,6 +55,16 @@ pub(crate) static RULES_BROKEN: LazyLock<IntGauge> = LazyLock::new(|| {
 pub(crate) static DESK_CASES: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     registered(IntGaugeVec::new(Opts::new("streife_desk_cases", "Cases at the desk, by state"), &["state"]))
 });
+/// Tries of a role at its start that met a server out of reach.
+pub(crate) static START_RETRIES: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    registered(IntCounterVec::new(
+        Opts::new(
+            "streife_start_retries_total",
+            "Tries of a role at its start that met a server out of reach",
+        ),
+        &["server"],
+    ))
+});
 /// Resident memory of this process.
 static RESIDENT: LazyLock<IntGauge> = LazyLock::new(|| {
     registered(IntGauge::new("streife_process_resident_bytes", "Resident memory of this process"))
@@ -67,7 +77,16 @@ static BUILD: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     ))
 });
 
-/// Counters that the desk serves at its own address.
+/// What a role shows besides the registered metrics: the desk counts for itself.
+static MORE: OnceLock<Box<dyn Fn() -> String + Send + Sync>> = OnceLock::new();
+
+/// Shows `text` after the registered metrics from now on. Once in a process.
+pub(crate) fn also_show(text: impl Fn() -> String + Send + Sync + 'static) {
+    // A second desk (tests in one process) keeps the first.
+    let _ = MORE.set(Box::new(text));
+}
+
+/// Counters of the desk, shown at its own address and with the metrics of its role.
 const DESK_COUNTERS: [&str; 4] = [
     "streife_desk_requests_total",
     "streife_desk_refused_requests_total",
@@ -86,7 +105,8 @@ pub(crate) struct MetricName {
 /// Every metric a role can show. Metrics without labels are registered by this, so that they are 0 from the start and an
 /// alarm on a counter sees its first step.
 pub(crate) fn catalogue() -> Vec<MetricName> {
-    let own: [&dyn Collector; 5] = [&*RULES_LIVE, &*RULES_BROKEN, &*DESK_CASES, &*RESIDENT, &*BUILD];
+    let own: [&dyn Collector; 6] =
+        [&*RULES_LIVE, &*RULES_BROKEN, &*DESK_CASES, &*START_RETRIES, &*RESIDENT, &*BUILD];
     let own = own.iter().flat_map(|collector| collector.desc()).cloned().collect::<Vec<Desc>>();
     let all = [
         own,
@@ -115,7 +135,11 @@ pub(crate) fn metrics_text() -> String {
     RESIDENT.set((crate::cost::resident_megabytes() * 1024.0 * 1024.0) as i64);
     let mut buffer = Vec::new();
     match TextEncoder::new().encode(&prometheus::gather(), &mut buffer) {
-        Ok(()) => String::from_utf8_lossy(&buffer).into_owned(),
+        Ok(()) => {
+            let mut text = String::from_utf8_lossy(&buffer).into_owned();
+            text.extend(MORE.get().map(|more| more()));
+            text
+        }
         Err(error) => format!("# {error}\n"),
     }
 }

@@ -79,10 +79,14 @@ impl From<ClientError> for StoreError {
 
 fn refused(message: &str) -> StoreError {
     // Codes that say nothing about the statement: timeout, too many queries or parts, memory, network, read-only
-    // table, server shutting down, keeper trouble.
-    const TRANSIENT: [u32; 15] = [159, 160, 164, 198, 202, 203, 209, 210, 236, 241, 242, 252, 279, 319, 999];
+    // table, server shutting down, keeper trouble, a file that cannot be written, no space.
+    const TRANSIENT: [u32; 17] =
+        [75, 159, 160, 164, 198, 202, 203, 209, 210, 236, 241, 242, 243, 252, 279, 319, 999];
     match code_of(message) {
-        Some(code) if TRANSIENT.contains(&code) => StoreError::Unavailable(cut(message)),
+        // A full disk shows under several codes.
+        Some(code) if TRANSIENT.contains(&code) || message.contains("No space left on device") => {
+            StoreError::Unavailable(cut(message))
+        }
         Some(code) => StoreError::Refused { code, message: cut(message) },
         // A proxy in between, or a server that is starting.
         None if message.starts_with("50") => StoreError::Unavailable(cut(message)),
@@ -116,6 +120,8 @@ mod tests {
     fn overload_is_transient_and_a_wrong_statement_is_not() {
         let of = |text: &str| StoreError::from(ClientError::BadResponse(text.to_owned()));
         assert!(of("Code: 252. DB::Exception: Too many parts").is_transient());
+        assert!(of("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space").is_transient());
+        assert!(of("Code: 1001. DB::Exception: filesystem error: No space left on device").is_transient());
         assert!(of("503 Service Unavailable").is_transient());
         assert!(of("Code: 62. DB::Exception: Syntax error").code() == Some(62));
         assert!(!of("Code: 516. DB::Exception: wrong password").is_transient());

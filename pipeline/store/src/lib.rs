@@ -28,7 +28,7 @@ pub use erasure::{Erased, Erasure};
 pub use erasure_runs::{ErasureCount, new_run_id};
 pub use error::StoreError;
 pub use metrics::{descriptions as metric_descriptions, register as register_metrics};
-pub use migrate::{Applied, MIGRATIONS, Migration};
+pub use migrate::{Applied, MIGRATIONS, Migration, lock_holder};
 pub use retention::{Retention, RollUp};
 pub use rows::{
     DeadNotice, FlaggedPostRow, HitRow, IdentityRow, OutcomeRow, PostChangeRow, RecentPostRow, Rows,

@@ -2,7 +2,11 @@
 //!
 //! ClickHouse has no transactions over structure, so every statement is written to be repeatable
 //! (`IF NOT EXISTS`): a migration that was cut off is simply run again. Two processes that migrate at once are
-//! kept apart by a table that only one can create; should one die with it, it is taken over after a while.
+//! kept apart by a table that only one can create; should one die with it, it is taken over after a while. The table names
+//! its holder, who knows its own lock again when the answer to its creation was lost on the way.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
 
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
@@ -12,6 +16,14 @@ use crate::{Store, StoreError};
 
 /// A migration that holds this lock longer is taken for dead.
 const LOCK_PATIENCE_SECS: u32 = 600;
+/// What this process writes into its lock; random, so that no other process has the same.
+static HOLDER: LazyLock<String> =
+    LazyLock::new(|| format!("{:016x}", RandomState::new().build_hasher().finish()));
+/// How this process names itself in the lock of a migration.
+pub fn lock_holder() -> &'static str {
+    &HOLDER
+}
+
 /// `TABLE_ALREADY_EXISTS`.
 const ALREADY_EXISTS: u32 = 57;
 
@@ -123,10 +135,24 @@ impl Store {
              ENGINE = ReplacingMergeTree(applied_at) ORDER BY name",
         )
         .await?;
+        // Every start of a role comes by here; when there is nothing to do it takes no lock.
+        if let Some(done) = self.all_applied(migrations).await? {
+            return Ok(done);
+        }
         self.lock_schema().await?;
         let result = self.apply(migrations).await;
         self.execute("DROP TABLE IF EXISTS schema_lock SYNC").await?;
         result
+    }
+
+    async fn all_applied(&self, migrations: &[Migration]) -> Result<Option<Applied>, StoreError> {
+        let recorded: Vec<Recorded> =
+            self.client().query("SELECT ?fields FROM schema_migrations FINAL").fetch_all().await?;
+        let applied = |migration: &Migration| {
+            recorded.iter().any(|found| found.name == migration.name && found.sha256 == migration.sha256())
+        };
+        let known = migrations.iter().map(|migration| migration.name).collect();
+        Ok(migrations.iter().all(applied).then_some(Applied { applied: Vec::new(), known }))
     }
 
     async fn apply(&self, migrations: &[Migration]) -> Result<Applied, StoreError> {
@@ -156,24 +182,29 @@ impl Store {
     }
 
     async fn lock_schema(&self) -> Result<(), StoreError> {
-        const LOCK: &str = "CREATE TABLE schema_lock (held UInt8) ENGINE = MergeTree ORDER BY held";
-        let Err(error) = self.execute(LOCK).await else { return Ok(()) };
+        let lock = format!(
+            "CREATE TABLE schema_lock (held UInt8) ENGINE = MergeTree ORDER BY held COMMENT '{}'",
+            *HOLDER
+        );
+        let Err(error) = self.execute(&lock).await else { return Ok(()) };
         if error.code() != Some(ALREADY_EXISTS) {
             return Err(error);
         }
-        let age: Option<u32> = self
+        let held: Option<(u32, String)> = self
             .client()
             .query(
-                "SELECT toUInt32(greatest(0, dateDiff('second', metadata_modification_time, now()))) FROM system.tables \
-                 WHERE database = currentDatabase() AND name = 'schema_lock'",
+                "SELECT toUInt32(greatest(0, dateDiff('second', metadata_modification_time, now()))), comment \
+                 FROM system.tables WHERE database = currentDatabase() AND name = 'schema_lock'",
             )
             .fetch_optional()
             .await?;
-        if age.is_some_and(|secs| secs < LOCK_PATIENCE_SECS) {
-            return Err(StoreError::MigrationRunning);
+        match held {
+            Some((_, holder)) if holder == *HOLDER => return Ok(()),
+            Some((secs, _)) if secs < LOCK_PATIENCE_SECS => return Err(StoreError::MigrationRunning),
+            _ => {}
         }
         self.execute("DROP TABLE IF EXISTS schema_lock SYNC").await?;
-        self.execute(LOCK).await
+        self.execute(&lock).await
     }
 }
 

@@ -33,7 +33,10 @@ pub struct RollUp {
 }
 
 impl Store {
-    /// Changes the retention of all tables. Takes effect with the next merges.
+    /// Changes the retention of the tables that have another one. Takes effect with the next merges.
+    ///
+    /// A table that has it already is left alone: every start of a role comes by here, and changing a table while the
+    /// disk is full can leave it with an empty definition.
     ///
     /// # Errors
     /// [`StoreError::Config`] for values that would lose what is still needed.
@@ -45,10 +48,20 @@ impl Store {
                 RECOUNTED_DAYS + 1
             )));
         }
-        let recent = format!("stored_at + INTERVAL {recent_hours} HOUR");
-        let flagged = format!("stored_at + INTERVAL {flagged_days} DAY");
-        let outcomes = format!("stored_at + INTERVAL {outcome_days} DAY");
-        let changes = format!("{recent} DELETE WHERE kept = 0, {flagged} DELETE WHERE kept = 1");
+        // In the words in which ClickHouse shows them.
+        let recent = format!("stored_at + toIntervalHour({recent_hours})");
+        let flagged = format!("stored_at + toIntervalDay({flagged_days})");
+        let outcomes = format!("stored_at + toIntervalDay({outcome_days})");
+        let changes = format!("{recent} WHERE kept = 0, {flagged} WHERE kept = 1");
+        let present: Vec<(String, String)> = self
+            .client()
+            .query("SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()")
+            .fetch_all()
+            .await?;
+        let has = |table: &str, ttl: &str| {
+            let ttl = format!(" TTL {ttl} SETTINGS");
+            present.iter().any(|(name, engine)| name == table && engine.contains(&ttl))
+        };
         for (table, ttl) in [
             ("recent_posts", &recent),
             ("flagged_posts", &flagged),
@@ -58,7 +71,9 @@ impl Store {
             ("post_changes", &changes),
             ("outcomes", &outcomes),
         ] {
-            self.execute(&format!("ALTER TABLE {table} MODIFY TTL {ttl}")).await?;
+            if !has(table, ttl) {
+                self.execute(&format!("ALTER TABLE {table} MODIFY TTL {ttl}")).await?;
+            }
         }
         Ok(())
     }

@@ -15,7 +15,15 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::StoreError;
 
-const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+/// A server that vanished without a word (its machine gone, the network cut) is noticed within about a minute, not when the
+/// system's own patience of a quarter of an hour ends: silence of so long is asked about, so often, then the connection is given up.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+const TCP_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const TCP_KEEPALIVE_RETRIES: u32 = 3;
+/// What was sent and not acknowledged for so long ends the connection.
+const TCP_UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter than a server keeps an idle connection (ClickHouse: 3 s), so that no request meets one being closed.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -30,6 +38,11 @@ pub(crate) fn client(ca_file: Option<&Path>) -> Result<clickhouse::Client, Store
         .with_no_client_auth();
     let mut http = HttpConnector::new();
     http.set_keepalive(Some(TCP_KEEPALIVE));
+    http.set_keepalive_interval(Some(TCP_KEEPALIVE_INTERVAL));
+    http.set_keepalive_retries(Some(TCP_KEEPALIVE_RETRIES));
+    #[cfg(target_os = "linux")]
+    http.set_tcp_user_timeout(Some(TCP_UNACKNOWLEDGED_TIMEOUT));
+    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
     http.enforce_http(false);
     let connector =
         HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);

@@ -94,6 +94,21 @@ pub enum StoreError {
     Invalid(String),
 }
 
+impl StoreError {
+    /// May the same succeed later? A server that is starting, away or full may come back; a wrong password does not mend.
+    pub fn is_transient(&self) -> bool {
+        /// Connection lost, out of resources, shutting down or starting.
+        const TRANSIENT_CLASSES: [&str; 3] = ["08", "53", "57"];
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| TRANSIENT_CLASSES.iter().any(|class| code.starts_with(class)))
+            }
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
+            _ => false,
+        }
+    }
+}
+
 impl From<serde_json::Error> for StoreError {
     fn from(error: serde_json::Error) -> Self {
         Self::Damaged { what: "JSON", message: error.to_string() }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use crate::state::DeskState;
+use crate::state::{Counters, DeskState};
 
 pub(crate) async fn alive() -> &'static str {
     "ok\n"
@@ -19,7 +19,11 @@ pub(crate) async fn ready(State(desk): State<DeskState>) -> (StatusCode, &'stati
 }
 
 pub(crate) async fn metrics(State(desk): State<DeskState>) -> String {
-    let counters = &desk.counters;
+    desk.metrics_text()
+}
+
+/// The counters in Prometheus' text format.
+pub(crate) fn text(counters: &Counters) -> String {
     [
         ("streife_desk_requests_total", "Requests that reached a route.", &counters.requests),
         (

@@ -2,7 +2,7 @@
 
 use crate::cli::{AuditCommand, RoleArgs};
 use crate::failure::{CommandResult, Failure, Outcome};
-use crate::roles::{desk, run_role};
+use crate::roles::{desk, run_task};
 use crate::say::{self, tr};
 
 pub(crate) fn run(command: AuditCommand, json: bool) -> CommandResult {
@@ -10,7 +10,7 @@ pub(crate) fn run(command: AuditCommand, json: bool) -> CommandResult {
         AuditCommand::Verify(role) => (role, false),
         AuditCommand::Export(role) => (role, true),
     };
-    run_role(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
+    run_task(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
         let failed = |e: streife_cases::store::StoreError| Failure::upstream(e.to_string());
         let cases = desk::open_cases(&running.config, &running.paths).await?;
         cases.migrate().await.map_err(failed)?;

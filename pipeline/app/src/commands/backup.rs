@@ -14,7 +14,7 @@ use crate::cli::{BackupArgs, RestoreArgs};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::open;
 use crate::paths::Paths;
-use crate::roles::{desk, run_role};
+use crate::roles::{desk, run_task};
 use crate::say::{self, tr};
 
 const CASES: &str = "cases.jsonl";
@@ -39,7 +39,7 @@ struct FileHash {
 
 pub(crate) fn backup(args: &BackupArgs, json: bool) -> CommandResult {
     let (config, data) = (args.role.config.config.as_deref(), args.role.data.as_deref());
-    run_role(config, data, |role| async move {
+    run_task(config, data, |role| async move {
         new_folder(&args.out)?;
         let cases = desk::open_cases(&role.config, &role.paths).await?;
         cases.migrate().await.map_err(failed)?;
@@ -89,7 +89,7 @@ pub(crate) fn backup(args: &BackupArgs, json: bool) -> CommandResult {
 
 pub(crate) fn restore(args: &RestoreArgs, json: bool) -> CommandResult {
     let (config, data) = (args.role.config.config.as_deref(), args.role.data.as_deref());
-    run_role(config, data, |role| async move {
+    run_task(config, data, |role| async move {
         let index: Index = serde_json::from_slice(&std::fs::read(args.from.join(INDEX))?)
             .map_err(|e| Failure::configuration(format!("{INDEX}: {e}")))?;
         for file in &index.files {

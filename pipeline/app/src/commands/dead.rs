@@ -7,7 +7,7 @@ use streife_runtime::dead::{self, DeadLetter};
 use crate::cli::DeadCommand;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::open;
-use crate::roles::run_role;
+use crate::roles::run_task;
 use crate::say::{self, tr};
 
 pub(crate) fn run(command: DeadCommand, json: bool) -> CommandResult {
@@ -16,7 +16,7 @@ pub(crate) fn run(command: DeadCommand, json: bool) -> CommandResult {
             role.clone()
         }
     };
-    run_role(role.config.config.as_deref(), role.data.as_deref(), |role| async move {
+    run_task(role.config.config.as_deref(), role.data.as_deref(), |role| async move {
         let log = open::log(&role.config, &role.paths).await?;
         let letters = dead::list(&*log).await.map_err(|e| Failure::upstream(e.to_string()))?;
         match command {

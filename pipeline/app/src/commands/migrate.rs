@@ -3,11 +3,11 @@
 use crate::cli::RoleArgs;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::open;
-use crate::roles::{desk, run_role, store};
+use crate::roles::{desk, run_task, store};
 use crate::say::{self, tr};
 
 pub(crate) fn run(args: &RoleArgs, json: bool) -> CommandResult {
-    run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
+    run_task(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
         if role.config.clickhouse.url.is_some() {
             store::migrate(&*open::store(&role.config)?, &role.config).await?;
         }

@@ -1,5 +1,6 @@
 //! The commands that are no roles.
 
+pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod bench;

@@ -19,7 +19,7 @@ use crate::cli::{RoleArgs, RulesCommand, RulesDir};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::paths::Paths;
 use crate::roles::engine_process::with_store;
-use crate::roles::run_role;
+use crate::roles::run_task;
 use crate::say::{self, tr};
 use crate::{config, open};
 
@@ -160,7 +160,7 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
         return Err(Failure::usage(why.unwrap_or_else(|| format!("no rule {rule:?}"))));
     };
     let rule = rule.to_owned();
-    run_role(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
+    run_task(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
         let started = Instant::now();
         let since = open::clock().now().plus_secs(-i64::from(days) * 86_400);
         let (report, posts) = with_store(&running, |store| async move {
@@ -242,7 +242,7 @@ pub(crate) fn row_view<'a>(row: &'a RecentPost, fields: &'a Fields) -> PostView<
 }
 
 fn stats(role: &RoleArgs, json: bool) -> CommandResult {
-    run_role(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
+    run_task(role.config.config.as_deref(), role.data.as_deref(), |running| async move {
         let since: Timestamp = open::clock().now().plus_secs(-STATS_DAYS * 86_400);
         let hits = with_store(&running, |store| async move {
             store.rule_hits(None, since).await.map_err(|e| Failure::upstream(e.to_string()))

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::{ConfigArg, RoleArgs, SourcesCommand};
 use crate::failure::{CommandResult, Failure, Outcome};
-use crate::roles::{collect, run_role};
+use crate::roles::{collect, run_task};
 use crate::say::{self, tr};
 use crate::{config, kinds, open};
 
@@ -44,7 +44,7 @@ fn check(args: &ConfigArg, json: bool) -> CommandResult {
 
 fn test(args: &RoleArgs, name: &str) -> CommandResult {
     let name = name.to_owned();
-    run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
+    run_task(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
         let Some(source) = role.config.source.iter().find(|source| source.name == name) else {
             return Err(Failure::usage(format!("no source {name:?} is configured")));
         };

@@ -12,26 +12,31 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::run_role;
-use crate::cli::RoleArgs;
+use crate::cli::CollectArgs;
 use crate::config::Config;
 use crate::failure::{CommandResult, Failure, Outcome};
-use crate::paths::Paths;
+use crate::paths::{Paths, create_private};
 use crate::{kinds, open};
 
 /// Kinds that read files, not live sources: they need no legal label of their own.
 pub(crate) const FILE_KINDS: [&str; 4] = ["archive", "jsonl", "csv", "warc"];
 
-pub(crate) fn run(args: &RoleArgs) -> CommandResult {
-    run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
+pub(crate) fn run(args: &CollectArgs) -> CommandResult {
+    let stay = args.stay;
+    run_role(args.role.config.config.as_deref(), args.role.data.as_deref(), |role| async move {
         if role.config.source.is_empty() {
             return Err(Failure::configuration("no [[source]] is configured; see config/sources".to_owned()));
         }
-        let log = open::log(&role.config, &role.paths).await?;
+        let log = role.log().await?;
         role.ready.set();
         let (health, ended) = (HealthBoard::default(), CancellationToken::new());
         let writing = write_health(health.clone(), role.paths.clone(), ended.clone());
         let working = async {
-            let result = work(log, &role.config, &role.config.source, health, role.stop).await;
+            let result = work(log, &role.config, &role.config.source, health, role.stop.clone()).await;
+            if stay && result.is_ok() && !role.stop.is_cancelled() {
+                tracing::info!("every source is read to its end; the collector stays until it is stopped");
+                role.stop.cancelled().await;
+            }
             ended.cancel();
             result
         };
@@ -91,7 +96,7 @@ pub(crate) fn last_health(paths: &Paths) -> serde_json::Map<String, serde_json::
 /// Writes the state of the sources again and again, until `stop`.
 pub(crate) async fn write_health(health: HealthBoard, paths: Paths, stop: CancellationToken) {
     let file = health_file(&paths);
-    if let Err(error) = std::fs::create_dir_all(&paths.data) {
+    if let Err(error) = create_private(&paths.data) {
         tracing::warn!(%error, folder = %paths.data.display(), "the data folder cannot be made");
     }
     loop {

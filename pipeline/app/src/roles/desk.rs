@@ -18,9 +18,9 @@ use crate::desk::access;
 use crate::desk::evidence::{Handovers, open_evidence};
 use crate::desk::{Explainer, RuleLab, Sealer, StoreReader};
 use crate::failure::{CommandResult, Failure, Outcome};
-use crate::open;
-use crate::paths::Paths;
+use crate::paths::{Paths, create_private};
 use crate::say::tr;
+use crate::{open, telemetry};
 
 /// How often the desk looks for new flagged posts; open pages are told at once when there are any.
 pub(crate) const NEWS_INTERVAL: std::time::Duration = std::time::Duration::from_millis(250);
@@ -42,7 +42,8 @@ const PUBLISH_INTERVAL: std::time::Duration = std::time::Duration::from_millis(2
 pub(crate) fn run(args: &RoleArgs) -> CommandResult {
     run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
         let store = open::store(&role.config)?;
-        let log = open::log(&role.config, &role.paths).await?;
+        let log = role.log().await?;
+        role.once_reached("case database", || prepare(&role.config, &role.paths)).await?;
         role.ready.set();
         serve(store, log, &role.config, &role.paths, HealthBoard::default(), false, role.stop).await
     })
@@ -56,11 +57,21 @@ pub(crate) async fn open_cases(config: &Config, paths: &Paths) -> Result<CaseSto
             CaseStore::connect(url.expose()).await
         }
         None => {
-            std::fs::create_dir_all(&paths.data)?;
+            create_private(&paths.data)?;
             CaseStore::sqlite(&paths.data).await
         }
     };
-    cases.map_err(|e| Failure::upstream(e.to_string()))
+    cases.map_err(failure)
+}
+
+/// Brings the case database to this version.
+async fn prepare(config: &Config, paths: &Paths) -> Result<(), Failure> {
+    open_cases(config, paths).await?.migrate().await.map(|_| ()).map_err(failure)
+}
+
+/// Out of reach is for later; a refusal is for a person.
+fn failure(error: streife_cases::store::StoreError) -> Failure {
+    Failure::of_server(error.is_transient(), error)
 }
 
 /// The key that signs checkpoints of the ledgers; made on first use, readable by its owner alone.
@@ -84,12 +95,11 @@ pub(crate) async fn serve(
     demo: bool,
     stop: CancellationToken,
 ) -> Result<Outcome, Failure> {
-    let failed = |e: streife_cases::store::StoreError| Failure::upstream(e.to_string());
     let clock = open::clock();
     let cases = open_cases(config, paths).await?;
-    cases.migrate().await.map_err(failed)?;
+    cases.migrate().await.map_err(failure)?;
     let accounts =
-        if demo { create_demo_accounts(&cases, clock.now()).await.map_err(failed)? } else { Vec::new() };
+        if demo { create_demo_accounts(&cases, clock.now()).await.map_err(failure)? } else { Vec::new() };
     let signing_key = signing_key(paths)?;
     let evidence =
         Arc::new(open_evidence(Arc::clone(&store), cases.clone(), config, paths, signing_key, demo)?);
@@ -101,7 +111,7 @@ pub(crate) async fn serve(
     ));
     let lab = Arc::new(RuleLab::new(&paths.rules, Arc::clone(&store)));
     let alerts = access::alerts(config)?;
-    cases.set_alert_targets(&alerts.names()).await.map_err(failed)?;
+    cases.set_alert_targets(&alerts.names()).await.map_err(failure)?;
     let parts = DeskParts {
         cases: cases.clone(),
         reader: reader.clone(),
@@ -118,6 +128,8 @@ pub(crate) async fn serve(
         demo: accounts,
     };
     let desk = DeskState::with_access(parts, access::access(config)?);
+    let counting = desk.clone();
+    telemetry::also_show(move || counting.metrics_text());
     let listener = tokio::net::TcpListener::bind(config.desk.listen).await.map_err(|e| {
         Failure::configuration(format!(
             "desk.listen {}: {e}; choose another with --listen",

@@ -6,6 +6,7 @@ pub(crate) mod engine;
 pub(crate) mod engine_process;
 pub(crate) mod model_swap;
 pub(crate) mod score;
+mod start;
 pub(crate) mod store;
 pub(crate) mod up;
 
@@ -27,8 +28,26 @@ pub(crate) struct Role {
     pub(crate) ready: Ready,
 }
 
-/// Reads the configuration and runs `body` until it ends or the process is asked to stop.
+/// Reads the configuration and runs `body` until it ends or the process is asked to stop, with metrics and health at the address of
+/// the configuration.
 pub(crate) fn run_role<F, Fut>(config_file: Option<&Path>, data: Option<&Path>, body: F) -> CommandResult
+where
+    F: FnOnce(Role) -> Fut,
+    Fut: Future<Output = Result<Outcome, Failure>>,
+{
+    run(config_file, data, true, body)
+}
+
+/// The same for a command that ends by itself: the address of the metrics belongs to the role that runs beside it.
+pub(crate) fn run_task<F, Fut>(config_file: Option<&Path>, data: Option<&Path>, body: F) -> CommandResult
+where
+    F: FnOnce(Role) -> Fut,
+    Fut: Future<Output = Result<Outcome, Failure>>,
+{
+    run(config_file, data, false, body)
+}
+
+fn run<F, Fut>(config_file: Option<&Path>, data: Option<&Path>, is_role: bool, body: F) -> CommandResult
 where
     F: FnOnce(Role) -> Fut,
     Fut: Future<Output = Result<Outcome, Failure>>,
@@ -43,6 +62,7 @@ where
         let metrics = config
             .metrics
             .listen
+            .filter(|_| is_role)
             .map(|listen| tokio::spawn(telemetry::serve(listen, ready.clone(), stop.clone())));
         let result = body(Role { config, paths, stop: stop.clone(), ready }).await;
         stop.cancel();

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &ScoreArgs) -> CommandResult {
         if let Some(device) = device {
             role.config.scoring.device = device;
         }
-        let log = open::log(&role.config, &role.paths).await?;
+        let log = role.log().await?;
         let analyser = analyser(&role.config, &role.paths)?;
         let pseudonyms = open::pseudonym_key(&role.paths)?;
         role.ready.set();

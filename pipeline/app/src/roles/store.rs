@@ -6,7 +6,7 @@ use std::time::Duration;
 use streife_log::EventLog;
 use streife_runtime::Backoff;
 use streife_runtime::store::{StoreWorker, StoreWorkerError};
-use streife_store::{BatchLimits, Retention, Store};
+use streife_store::{BatchLimits, Retention, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::run_role;
@@ -22,9 +22,9 @@ const ROUNDS_PER_PURGE: u32 = 144;
 
 pub(crate) fn run(args: &RoleArgs) -> CommandResult {
     run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
-        let log = open::log(&role.config, &role.paths).await?;
+        let log = role.log().await?;
         let store = open::store(&role.config)?;
-        prepare(&store, &role.config).await?;
+        role.once_reached("ClickHouse", || prepare(&store, &role.config)).await?;
         role.ready.set();
         work(log, store, &role.config, role.stop).await
     })
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &RoleArgs) -> CommandResult {
 /// Migrations and retention; with `clickhouse.migrate = false` only a look whether `streife migrate` has run.
 pub(crate) async fn prepare(store: &Store, config: &Config) -> Result<(), Failure> {
     if !config.clickhouse.migrate {
-        let pending = store.pending_migrations().await.map_err(|e| Failure::upstream(e.to_string()))?;
+        let pending = store.pending_migrations().await.map_err(failure)?;
         return match pending.first() {
             None => Ok(()),
             Some(first) => Err(Failure::configuration(format!(
@@ -46,7 +46,7 @@ pub(crate) async fn prepare(store: &Store, config: &Config) -> Result<(), Failur
 
 /// Brings the tables to this version and their retention to the configuration.
 pub(crate) async fn migrate(store: &Store, config: &Config) -> Result<(), Failure> {
-    let applied = store.migrate().await.map_err(|e| Failure::upstream(e.to_string()))?;
+    let applied = store.migrate().await.map_err(failure)?;
     if !applied.applied.is_empty() {
         tracing::info!(count = applied.applied.len(), "ClickHouse migrations applied");
     }
@@ -55,7 +55,12 @@ pub(crate) async fn migrate(store: &Store, config: &Config) -> Result<(), Failur
         flagged_days: config.retention.flagged_days,
         ..Retention::default()
     };
-    store.set_retention(retention).await.map_err(|e| Failure::upstream(e.to_string()))
+    store.set_retention(retention).await.map_err(failure)
+}
+
+/// Out of reach is for later; a refusal is for a person.
+fn failure(error: StoreError) -> Failure {
+    Failure::of_server(error.is_transient(), error)
 }
 
 /// Writes until `stop`.

@@ -18,7 +18,7 @@ use crate::cli::UpArgs;
 use crate::commands::setup;
 use crate::config::Config;
 use crate::failure::{CommandResult, Failure, Outcome};
-use crate::paths::Paths;
+use crate::paths::{Paths, create_private};
 use crate::say::{self, tr};
 use crate::{open, telemetry};
 
@@ -59,7 +59,7 @@ fn temporary_data(args: &UpArgs) -> Result<Option<PathBuf>, Failure> {
         return Ok(None);
     }
     let folder = std::env::temp_dir().join(format!("streife-once-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
+    create_private(&folder)?;
     Ok(Some(folder))
 }
 
@@ -126,7 +126,7 @@ impl Site {
         quiet: bool,
         stop: CancellationToken,
     ) -> Result<Self, Failure> {
-        std::fs::create_dir_all(&paths.data)
+        create_private(&paths.data)
             .map_err(|e| Failure::configuration(format!("creating {}: {e}", paths.data.display())))?;
         let (engine, store) = if config.clickhouse.url.is_some() {
             (None, open::store(config)?)

@@ -14,7 +14,7 @@ use crate::cli::{RetentionCommand, RoleArgs};
 use crate::config::Config;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::roles::engine_process::with_store;
-use crate::roles::run_role;
+use crate::roles::{run_role, run_task};
 use crate::say::{self, tr};
 
 const SECS_PER_HOUR: u64 = 3_600;
@@ -23,7 +23,7 @@ pub(crate) fn run(command: RetentionCommand, json: bool) -> CommandResult {
     match command {
         RetentionCommand::Run { role, every_hours } => repeat(&role, every_hours, json),
         RetentionCommand::Report(args) => {
-            run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
+            run_task(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
                 let due = erase::due(&role).await?;
                 let config = role.config.clone();
                 with_store(&role, |store| async move { report(&config, &store, &due, json).await }).await
@@ -35,8 +35,11 @@ pub(crate) fn run(command: RetentionCommand, json: bool) -> CommandResult {
 
 /// Once, or every so many hours until stopped.
 fn repeat(args: &RoleArgs, every_hours: Option<u32>, json: bool) -> CommandResult {
-    run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
-        let Some(hours) = every_hours else { return erase::run(&role, json).await };
+    let (config, data) = (args.config.config.as_deref(), args.data.as_deref());
+    let Some(hours) = every_hours else {
+        return run_task(config, data, |role| async move { erase::run(&role, json).await });
+    };
+    run_role(config, data, |role| async move {
         role.ready.set();
         loop {
             // A database that is down tonight is asked again tomorrow; the alarm ErasureOverdue tells.

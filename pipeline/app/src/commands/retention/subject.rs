@@ -10,7 +10,7 @@ use crate::cli::SubjectArgs;
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::open;
 use crate::roles::engine_process::with_store;
-use crate::roles::{desk, run_role};
+use crate::roles::{desk, run_task};
 use crate::say::{self, tr};
 
 pub(super) fn run(args: &SubjectArgs, json: bool) -> CommandResult {
@@ -19,7 +19,7 @@ pub(super) fn run(args: &SubjectArgs, json: bool) -> CommandResult {
     }
     let args = args.clone();
     let (config, data) = (args.role.config.config.clone(), args.role.data.clone());
-    run_role(config.as_deref(), data.as_deref(), |role| async move {
+    run_task(config.as_deref(), data.as_deref(), |role| async move {
         let author = open::pseudonym_key(&role.paths)?.pseudonym(&args.platform, &args.author);
         let cases = desk::open_cases(&role.config, &role.paths).await?;
         let failed = |e: streife_cases::store::StoreError| Failure::upstream(e.to_string());

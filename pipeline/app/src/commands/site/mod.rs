@@ -72,7 +72,7 @@ fn up(args: &SiteUpArgs, json: bool) -> CommandResult {
         None if temporary => std::env::temp_dir().join(format!("streife-site-{}", std::process::id())),
         None => PathBuf::from("data/site"),
     };
-    std::fs::create_dir_all(&data).with_context(|| format!("creating {}", data.display()))?;
+    paths::create_private(&data).with_context(|| format!("creating {}", data.display()))?;
     let data = data.canonicalize()?;
     let result = roles::block_on(async {
         let stop = CancellationToken::new();
@@ -214,7 +214,11 @@ impl Site {
         roles::desk::signing_key(&paths)?;
         for (role, file, metrics) in files {
             say_progress(role);
-            let process = RoleProcess::start(role, file, logs.join(format!("{role}.log")), metrics)?;
+            // A site that goes on keeps its collector; a replay waits for the collector's end.
+            let arguments: &'static [&'static str] =
+                if role == "collect" && replay.is_none() { &["--stay"] } else { &[] };
+            let log = logs.join(format!("{role}.log"));
+            let process = RoleProcess::start(role, arguments, file, log, metrics)?;
             self.roles.push(process);
         }
         Ok(config)

@@ -67,6 +67,7 @@ impl Server {
 pub(super) struct RoleProcess {
     pub(super) name: &'static str,
     pub(super) metrics: SocketAddr,
+    arguments: &'static [&'static str],
     config: PathBuf,
     log: PathBuf,
     child: Child,
@@ -77,12 +78,13 @@ pub(super) struct RoleProcess {
 impl RoleProcess {
     pub(super) fn start(
         name: &'static str,
+        arguments: &'static [&'static str],
         config: PathBuf,
         log: PathBuf,
         metrics: SocketAddr,
     ) -> anyhow::Result<Self> {
-        let child = spawn(name, &config, &log)?;
-        Ok(Self { name, metrics, config, log, child, restarts: 0, restart_at: None })
+        let child = spawn(name, arguments, &config, &log)?;
+        Ok(Self { name, metrics, arguments, config, log, child, restarts: 0, restart_at: None })
     }
 
     /// How it ended, if it did.
@@ -116,7 +118,7 @@ impl RoleProcess {
             return Ok(());
         };
         if Instant::now() >= at {
-            self.child = spawn(self.name, &self.config, &self.log)?;
+            self.child = spawn(self.name, self.arguments, &self.config, &self.log)?;
             self.restarts = self.restarts.saturating_add(1);
             self.restart_at = None;
         }
@@ -138,7 +140,7 @@ impl RoleProcess {
     }
 }
 
-fn spawn(role: &str, config: &Path, log: &Path) -> anyhow::Result<Child> {
+fn spawn(role: &str, arguments: &[&str], config: &Path, log: &Path) -> anyhow::Result<Child> {
     let out = File::options()
         .create(true)
         .append(true)
@@ -146,6 +148,7 @@ fn spawn(role: &str, config: &Path, log: &Path) -> anyhow::Result<Child> {
         .with_context(|| format!("opening {}", log.display()))?;
     Command::new(std::env::current_exe().context("finding this program")?)
         .arg(role)
+        .args(arguments)
         .arg("--config")
         .arg(config)
         .stdin(Stdio::null())

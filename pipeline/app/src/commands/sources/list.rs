@@ -6,12 +6,12 @@ use streife_sdk::{CursorStore, SourceConfig};
 
 use crate::cli::RoleArgs;
 use crate::failure::{CommandResult, Outcome};
-use crate::roles::{Role, collect, run_role};
+use crate::roles::{Role, collect, run_task};
 use crate::say::{self, tr};
 use crate::{kinds, open};
 
 pub(super) fn run(args: &RoleArgs, json: bool) -> CommandResult {
-    run_role(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
+    run_task(args.config.config.as_deref(), args.data.as_deref(), |role| async move {
         let cursors = cursors(&role).await;
         let health = collect::last_health(&role.paths);
         if !json {
