@@ -54,9 +54,13 @@ pub(super) fn is_rebalance(error: &KafkaError) -> bool {
     )
 }
 
-/// The producer itself is beyond repair and must be made anew.
-pub(super) fn is_fatal(error: &KafkaError) -> bool {
-    matches!(error.rdkafka_error_code(), Some(Code::Fatal | Code::PurgeInflight | Code::PurgeQueue))
+/// The producer is to be made anew: it is beyond repair, or it has not delivered for so long that it may have lost its brokers for
+/// good ([`super::reach`]).
+pub(super) fn ends_producer(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::Fatal | Code::PurgeInflight | Code::PurgeQueue | Code::MessageTimedOut)
+    )
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ mod error;
 mod inbox;
 mod poll;
 mod producer;
+mod reach;
 mod read_all;
 mod subscription;
 mod topics;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -39,7 +40,8 @@ const READ_ALL_BATCHES: usize = 2;
 pub struct KafkaLog {
     config: Arc<KafkaConfig>,
     producer: Arc<Producer>,
-    inquirer: Arc<Inquirer>,
+    /// With the time of its making.
+    inquirer: Arc<Mutex<(Arc<Inquirer>, Instant)>>,
 }
 
 impl KafkaLog {
@@ -49,8 +51,12 @@ impl KafkaLog {
     /// [`LogError::Refused`] when the configuration cannot be used.
     pub fn connect(config: KafkaConfig) -> Result<Self, LogError> {
         let producer = Producer::new(&config)?;
-        let inquirer = inquirer(&config.reader(NO_GROUP)?)?;
-        Ok(Self { config: Arc::new(config), producer: Arc::new(producer), inquirer: Arc::new(inquirer) })
+        let inquirer = (Arc::new(inquirer(&config.reader(NO_GROUP)?)?), Instant::now());
+        Ok(Self {
+            config: Arc::new(config),
+            producer: Arc::new(producer),
+            inquirer: Arc::new(Mutex::new(inquirer)),
+        })
     }
 
     async fn ask<T: Send + 'static>(
@@ -58,8 +64,21 @@ impl KafkaLog {
         doing: &str,
         question: impl FnOnce(&Inquirer) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
-        let inquirer = Arc::clone(&self.inquirer);
-        blocking(doing, move || question(&inquirer)).await
+        let inquirer = Arc::clone(&self.inquirer.lock().unwrap_or_else(PoisonError::into_inner).0);
+        let answer = blocking(doing, move || question(&inquirer)).await;
+        if answer.as_ref().is_err_and(LogError::is_transient) {
+            self.ask_anew()?;
+        }
+        answer
+    }
+
+    /// The next question goes to a new client: one that has lost all brokers does not find them again ([`reach`]).
+    fn ask_anew(&self) -> Result<(), LogError> {
+        let mut current = self.inquirer.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.1.elapsed() > reach::PATIENCE {
+            *current = (Arc::new(inquirer(&self.config.reader(NO_GROUP)?)?), Instant::now());
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use rdkafka::{ClientContext, Statistics, TopicPartitionList};
 use super::convert;
 use super::error::class_of;
 use super::inbox::Inbox;
+use super::reach::Reach;
 use crate::{LogError, TopicPartition, metrics};
 
 /// Longest wait inside one poll; also how soon a pause or the end takes effect.
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) paused: AtomicBool,
     /// The subscription is gone.
     pub(super) stop: AtomicBool,
+    /// Whether brokers are reached.
+    reach: Reach,
     /// Fetching of all assigned partitions is stopped now.
     held: AtomicBool,
 }
@@ -45,6 +48,7 @@ impl MemberContext {
 
 impl ClientContext for MemberContext {
     fn stats(&self, statistics: Statistics) {
+        self.shared.reach.note(&statistics);
         for topic in statistics.topics.values() {
             for partition in topic.partitions.values().filter(|p| p.desired && p.consumer_lag >= 0) {
                 let number = partition.partition.to_string();
@@ -89,6 +93,11 @@ impl ConsumerContext for MemberContext {
 pub(super) fn run(consumer: &Member, shared: &Shared) {
     while !shared.stop.load(Ordering::SeqCst) {
         hold_or_release(consumer, shared);
+        if shared.reach.is_lost() {
+            tracing::warn!("no broker was reached for a while; the subscription is made anew");
+            shared.inbox.end("no broker is in reach".to_owned());
+            return;
+        }
         match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => shared.inbox.fetched(convert::message(&message)),

@@ -11,7 +11,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use streife_domain::Position;
 
 use super::config::KafkaConfig;
-use super::error::{class_of, is_fatal};
+use super::error::{class_of, ends_producer};
 use crate::{LogError, Record};
 
 /// Between two tries when the local queue is full and nothing of ours is in it.
@@ -74,8 +74,8 @@ impl Producer {
             delivered(delivery.await.ok(), &mut positions, &mut failure);
         }
         let Some(error) = failure else { return Ok(positions) };
-        if is_fatal(&error) {
-            tracing::error!(error = %error, topic, "the producer failed for good and is made anew");
+        if ends_producer(&error) {
+            tracing::error!(error = %error, topic, "the producer failed for good or did not deliver in time, and is made anew");
             self.replace(&producer)?;
         }
         Err(class_of(&format!("appending to {topic}"), &error))
