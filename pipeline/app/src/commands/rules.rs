@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
+use indicatif::ProgressBar;
 use serde_json::json;
 use streife_domain::Timestamp;
 use streife_rules::{
@@ -169,8 +170,13 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
             let posts = store.recent_count(since).await.map_err(failed)?;
             let mut backtest = Backtest::new(&set, &rule, BACKTEST_SEED)
                 .ok_or_else(|| Failure::usage(format!("no rule {rule:?}")))?;
+            // Posts come by the hour, so the time they were seen tells how far it is. Drawn on a terminal only.
+            let bar = ProgressBar::new(u64::from(days) * 86_400);
             store
                 .recent_posts(since, &prefilter, &mut |row| {
+                    bar.set_position(
+                        u64::try_from(row.post.observed_at.as_secs() - since.as_secs()).unwrap_or(0),
+                    );
                     backtest.feed(
                         &row.post.post_id.to_string(),
                         &open::day(row.post.observed_at),
@@ -180,6 +186,7 @@ fn backtest(dir: &RulesDir, role: &RoleArgs, rule: &str, days: u32, json: bool) 
                 })
                 .await
                 .map_err(failed)?;
+            bar.finish_and_clear();
             Ok((backtest.report(), posts))
         })
         .await?;
