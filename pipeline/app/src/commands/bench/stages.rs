@@ -12,8 +12,7 @@ use streife_runtime::{
 };
 use streife_sdk::ParseContext;
 use streife_store::{BatchLimits, Batcher, LogPosition, Rows, Store};
-use streife_text::duplicate::{CampaignIndex, signature};
-use streife_text::{FoldLevel, fold};
+use streife_text::duplicate::CampaignIndex;
 
 use super::corpus::Corpus;
 use super::pipeline::{EVENTS_PER_OBSERVATION, observation};
@@ -73,14 +72,6 @@ pub(crate) fn costs(corpus: &Corpus, analyser: &Analyser) -> anyhow::Result<Vec<
         })
         .collect::<Result<_, _>>()?;
 
-    let mut campaigns = CampaignIndex::new(1 << 18);
-    let ((), cost) = measure(|| {
-        for post in &posts {
-            let _ = campaigns.assign(&signature(&fold(&post.text, FoldLevel::Std).text));
-        }
-    });
-    note("fold, signature, campaign", cost.cpu_seconds);
-
     let (_, cost) = measure(|| {
         posts
             .iter()
@@ -114,12 +105,19 @@ pub(crate) fn costs(corpus: &Corpus, analyser: &Analyser) -> anyhow::Result<Vec<
             })
             .collect::<Vec<_>>()
     });
-    // Language and gate are in it; what is left is fields, rules and the verdict.
+    // Language and gate are in it; what is left is fields, folding, rules, signature and the verdict.
     let so_far: f64 = stages_named(&stages, &["language", "gate"]);
     stages.push(Stage {
-        name: "rules and verdict",
+        name: "rules, signature, verdict",
         micros_per_post: (cost.cpu_seconds * 1e6 / count as f64 - so_far).max(0.0),
     });
+    let mut campaigns = CampaignIndex::new(1 << 18);
+    let ((), cost) = measure(|| {
+        for analysis in &analyses {
+            let _ = campaigns.assign(&analysis.signature);
+        }
+    });
+    stages.push(Stage { name: "campaign", micros_per_post: cost.cpu_seconds * 1e6 / count as f64 });
     drop(analyses);
 
     let output = score_batch(
