@@ -9,14 +9,11 @@ Environment: STREIFE_ERASURE_POSTS (50000), STREIFE_BIN. The last line is one th
 """
 import json
 import os
-import pathlib
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 
-from kafka_roles import Input, Site
+from kafka_roles import Input, Site, on_a_site
 
 POSTS = int(os.environ.get("STREIFE_ERASURE_POSTS", "50000"))
 RATE = 500
@@ -149,23 +146,5 @@ def run(site):
     assert erased / seconds >= TIMES_THE_RATE * RATE, f"slower than {TIMES_THE_RATE} times {RATE}/s"
 
 
-def main():
-    work = pathlib.Path(tempfile.mkdtemp(prefix="streife-erasure-"))
-    site = None
-    try:
-        site = Site(work)
-        run(site)
-        print("test result: ok. 1 passed; 0 failed; 0 ignored")
-    except BaseException:
-        for log in sorted(work.glob("*.log")):
-            print(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-8:]))
-        print("test result: FAILED. 0 passed; 1 failed; 0 ignored")
-        raise
-    finally:
-        if site:
-            site.end()
-        shutil.rmtree(work, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    main()
+    on_a_site("erasure", run)

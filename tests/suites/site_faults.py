@@ -7,14 +7,11 @@ The last line is one that `tests/run` counts.
 """
 import json
 import os
-import pathlib
 import random
 import shutil
-import sys
-import tempfile
 import time
 
-from kafka_roles import ROOT, SEED, Input, Site
+from kafka_roles import ROOT, SEED, Input, Site, on_a_site
 
 TIMES = int(os.environ.get("STREIFE_FAULT_TIMES", "10"))
 
@@ -115,23 +112,5 @@ def inputs(site):
     print("a broken model: refused at the start with exit code 3, nothing scored by it")
 
 
-def main():
-    work = pathlib.Path(tempfile.mkdtemp(prefix="streife-faults-"))
-    site = None
-    try:
-        site = Site(work)
-        inputs(site)
-        print("test result: ok. 1 passed; 0 failed; 0 ignored")
-    except BaseException:
-        for log in sorted(work.glob("*.log")):
-            print(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-8:]))
-        print("test result: FAILED. 0 passed; 1 failed; 0 ignored")
-        raise
-    finally:
-        if site:
-            site.end()
-        shutil.rmtree(work, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    main()
+    on_a_site("faults", inputs)

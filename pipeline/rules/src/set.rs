@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 use streife_domain::{Hit, Reason};
-use streife_text::{FoldLevel, NORMALISER_VERSION, joined};
+use streife_text::{FoldLevel, NORMALISER_VERSION, Word};
 
 use crate::build;
 use crate::compile::Index;
@@ -63,16 +63,11 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// The words of `text` at level `std`, one space between two; like [`Scratch::folded_std`].
-    pub fn words_std(&self, text: &str) -> Option<String> {
+    /// `text` folded to level `std`, and its words, if it is that of the post evaluated last and a rule wanted it so: for
+    /// those who need the same and would fold it again.
+    pub fn folded_std(&self, text: &str) -> Option<(&str, &[Word])> {
         let level = &self.units.first()?.levels[level_index(FoldLevel::Std)];
-        level.folded_of(text).map(|folded| joined(folded, &level.words))
-    }
-
-    /// `text` at level `std`, if it is that of the post evaluated last and a rule wanted it so: for those who need the
-    /// same and would fold it again.
-    pub fn folded_std(&self, text: &str) -> Option<&str> {
-        self.units.first()?.levels[level_index(FoldLevel::Std)].folded_of(text)
+        Some((level.folded_of(text)?, &level.words))
     }
 }
 

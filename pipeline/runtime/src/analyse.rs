@@ -7,7 +7,7 @@ use streife_rules::{Evaluation, PostView, RuleSet, Scratch};
 use streife_scoring::{GateScore, Models, ScoringError};
 use streife_text::duplicate::{Signature, signature};
 use streife_text::language::Identifier;
-use streife_text::{FoldLevel, fold, joined};
+use streife_text::{FoldLevel, fold, joined, words};
 
 use crate::decide;
 use crate::fields::{Fields, fields};
@@ -158,13 +158,13 @@ impl Analyser {
         let fields = fields(passage.text, passage.tags, passage.links);
         let evaluation = self.rules.evaluate(&view(passage, &fields, &language, None, &[]), scratch);
         // What the rules folded need not be folded again.
-        let known = scratch.folded_std(passage.text).map(signature).zip(scratch.words_std(passage.text));
-        let (signature, words) = known.unwrap_or_else(|| {
-            let folded = fold(passage.text, FoldLevel::Std).text;
-            let mut cut = Vec::new();
-            streife_text::words(&folded, &mut cut);
+        let (signature, words) = if let Some((folded, words)) = scratch.folded_std(passage.text) {
+            (signature(folded), joined(folded, words))
+        } else {
+            let (folded, mut cut) = (fold(passage.text, FoldLevel::Std).text, Vec::new());
+            words(&folded, &mut cut);
             (signature(&folded), joined(&folded, &cut))
-        });
+        };
         let wants_encoder = match self.encode {
             Encode::None => false,
             Encode::All => true,

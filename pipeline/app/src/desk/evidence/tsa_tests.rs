@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use streife_domain::{Clock, ManualClock, SystemClock, Timestamp};
 use streife_evidence::seal::{DemoTsa, Seal, StampState};
 
 use super::*;
+use crate::commands::bench::evidence::peers::time_stamp_service;
 
 /// Serves one answer after the other: content type and body from the body of the question.
 fn serve(answer: impl Fn(&[u8]) -> (&'static str, Vec<u8>) + Send + 'static) -> String {
@@ -70,67 +71,6 @@ fn error_of(seal: &Seal, at: usize) -> String {
     }
 }
 
-const CONFIG: &str = "
-[req]
-distinguished_name = dn
-prompt = no
-[dn]
-CN = set by -subj
-[ca]
-basicConstraints = critical, CA:TRUE
-keyUsage = critical, keyCertSign
-[tsa]
-extendedKeyUsage = critical, timeStamping
-keyUsage = critical, digitalSignature
-[ts]
-default_tsa = service
-[service]
-serial = ./serial
-default_policy = 1.3.6.1.4.1.32473.2
-digests = sha256
-signer_digest = sha256
-ess_cert_id_alg = sha256
-";
-
-fn openssl(folder: &Path, arguments: &str) {
-    let output = Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// An authority of its own with one service, run by `openssl ts`; the root's file and the service's address.
-fn authority(folder: &Path, name: &str) -> (PathBuf, String) {
-    let folder = folder.join(name);
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("config"), CONFIG).unwrap();
-    std::fs::write(folder.join("serial"), "01\n").unwrap();
-    openssl(
-        &folder,
-        &format!(
-            "req -config config -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -extensions ca -keyout root.key -out root.pem -subj /CN=Wurzel-{name}"
-        ),
-    );
-    openssl(
-        &folder,
-        &format!(
-            "req -config config -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tsa.key -out tsa.csr -subj /CN=Dienst-{name}"
-        ),
-    );
-    openssl(
-        &folder,
-        "x509 -req -in tsa.csr -days 30 -extfile config -extensions tsa -CA root.pem -CAkey root.key -CAcreateserial -out tsa.pem",
-    );
-    let root = folder.join("root.pem");
-    let url = serve(move |question| {
-        std::fs::write(folder.join("query"), question).unwrap();
-        openssl(
-            &folder,
-            "ts -reply -config config -section service -queryfile query -signer tsa.pem -inkey tsa.key -out reply",
-        );
-        (REPLY, std::fs::read(folder.join("reply")).unwrap())
-    });
-    (root, url)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_is_stamped_by_two_services_of_openssl_over_http() {
     if Command::new("openssl").arg("version").output().is_err() {
@@ -138,7 +78,8 @@ async fn evidence_is_stamped_by_two_services_of_openssl_over_http() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (one, two) = (authority(folder.path(), "eins"), authority(folder.path(), "zwei"));
+    let one = time_stamp_service(folder.path(), "eins").await.unwrap();
+    let two = time_stamp_service(folder.path(), "zwei").await.unwrap();
     let seal = sealed(vec![client("eins", &one.1, &one.0), client("zwei", &two.1, &two.0)]).await;
     assert!(seal.is_complete(), "{:?}", seal.stamps);
     // A service whose answers lead to another root is not believed: bound to one authority.

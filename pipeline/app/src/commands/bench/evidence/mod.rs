@@ -2,7 +2,7 @@
 //! that shows it and the profile's, by headless Chromium and over HTTP, two time-stamp services by `openssl ts` over HTTP,
 //! the case database and the vault on disk. Posts, pages and services are made up and lie on loopback.
 
-mod peers;
+pub(crate) mod peers;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -60,7 +60,7 @@ pub(super) async fn web_site() -> Result<String, Failure> {
 }
 
 /// An authority in `folder` with one service; the root's file and the service's address.
-pub(super) async fn time_stamp_service(folder: &Path, name: &str) -> Result<(PathBuf, String), Failure> {
+pub(crate) async fn time_stamp_service(folder: &Path, name: &str) -> Result<(PathBuf, String), Failure> {
     let folder = folder.join(name);
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("config"), CONFIG)?;
