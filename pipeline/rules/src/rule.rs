@@ -1,5 +1,7 @@
 //! A rule's envelope: everything about it but its meaning.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use streife_domain::{Priority, Purpose};
 
@@ -143,7 +145,7 @@ pub struct ListInfo {
     pub entries: usize,
 }
 
-/// A watch rule's envelope. Its meaning lies in the set that compiled it.
+/// A watch rule's envelope. Its meaning lies in the set that compiled it. What many rules say alike (`Arc<str>`) is held once in a set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rule {
     /// Name, unique in a set.
@@ -153,27 +155,27 @@ pub struct Rule {
     /// One line for people.
     pub title: String,
     /// Who wrote it.
-    pub owner: String,
+    pub owner: Arc<str>,
     /// Who switched it live; never the owner.
     pub approved_by: Option<String>,
     /// Why posts are matched.
     pub purpose: Purpose,
     /// On what ground.
-    pub legal_basis: String,
+    pub legal_basis: Arc<str>,
     /// What gave rise to it.
-    pub occasion: String,
+    pub occasion: Arc<str>,
     /// Norms such as `StGB-86a`.
     pub norms: Vec<String>,
     /// What the norms protect.
-    pub protected_interest: String,
+    pub protected_interest: Arc<str>,
     /// Day (`YYYY-MM-DD`) by which a person looks again.
-    pub review_by: String,
+    pub review_by: Arc<str>,
     /// How long hits are kept, as text such as `90d`.
-    pub retention: String,
+    pub retention: Arc<str>,
     /// Place in the queue of its hits.
     pub severity: Priority,
     /// Queue.
-    pub queue: String,
+    pub queue: Arc<str>,
     /// Hits a day after which it counts and files no more; `None`: no limit.
     pub quota_per_day: Option<u32>,
     /// Its place in life.
@@ -197,5 +199,5 @@ pub struct Rule {
     /// The terms by which posts are found for it, as written.
     pub witness: Vec<String>,
     /// The file it came from.
-    pub file: String,
+    pub file: Arc<str>,
 }

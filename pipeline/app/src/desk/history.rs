@@ -36,7 +36,7 @@ impl RuleLab {
         let position = set
             .rules()
             .iter()
-            .position(|rule| rule.file == DRAFT)
+            .position(|rule| &*rule.file == DRAFT)
             .ok_or_else(|| ReadError("the rule does not compile".to_owned()))?;
         let prefilter = prefilter(&self.store, &set, position, since).await.map_err(read_error)?;
         Ok(Ready { set, position, prefilter })

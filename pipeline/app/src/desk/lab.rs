@@ -73,7 +73,7 @@ fn tests(set: &RuleSet, rule: &Rule, foreign: bool) -> Vec<TestLine> {
 }
 
 fn draft_rule(set: &RuleSet) -> Option<&Rule> {
-    set.rules().iter().find(|rule| rule.file == DRAFT)
+    set.rules().iter().find(|rule| &*rule.file == DRAFT)
 }
 
 impl RuleCheck for RuleLab {
@@ -90,7 +90,7 @@ impl RuleCheck for RuleLab {
                         .ok()
                         .and_then(|purpose| purpose.as_str().map(str::to_owned))
                         .unwrap_or_default(),
-                    legal_basis: rule.legal_basis.clone(),
+                    legal_basis: rule.legal_basis.to_string(),
                     quota: rule.quota_per_day,
                     cost: rule.cost.as_str(),
                     witness: rule.witness.clone(),
