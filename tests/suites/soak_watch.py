@@ -13,7 +13,7 @@ import urllib.request
 
 FLAT = 0.05  # memory may differ by so much
 BACK_WITHIN = 60  # seconds after a burst until the lag is normal
-NORMAL_LAG_SECONDS = 2  # a lag of so many seconds of load is normal
+NORMAL_LAG_SECONDS = 2  # a lag of so many seconds of load is normal, or what nine of ten samples before the first burst showed
 DRAIN_SECONDS = 600
 
 
@@ -80,15 +80,17 @@ def main(work, load):
         flat &= after <= before * (1 + FLAT)
     rate = float(os.environ.get("STREIFE_SOAK_RATE", 500))
     burst_seconds = float(os.environ.get("STREIFE_SOAK_BURST_SECS", 30))
+    calm = sorted(s["lag"] for s in samples if not told["bursts"] or s["at"] < told["bursts"][0])
+    normal_lag = max(NORMAL_LAG_SECONDS * rate, calm[len(calm) * 9 // 10] if calm else 0)
     recoveries = []
     for burst in told["bursts"]:
         after = [s for s in samples if s["at"] >= burst + burst_seconds]
-        back = next((s["at"] for s in after if s["lag"] <= NORMAL_LAG_SECONDS * rate), None)
+        back = next((s["at"] for s in after if s["lag"] <= normal_lag), None)
         recoveries.append(round(back - burst - burst_seconds, 1) if back else None)
     lost = told["written"] - sum(outcomes.values())
     quick = all(r is not None and r <= BACK_WITHIN for r in recoveries)
     result = {
-        "seconds": round(whole), "written": told["written"], "outcomes": outcomes, "lost": lost, "bursts": len(told["bursts"]), "lag_back_after_seconds": recoveries,
+        "seconds": round(whole), "written": told["written"], "outcomes": outcomes, "lost": lost, "bursts": len(told["bursts"]), "lag_back_after_seconds": recoveries, "normal_lag": round(normal_lag),
         "highest_lag": round(max(s["lag"] for s in samples)), "memory": memory, "load_late_seconds": told["late_seconds"],
         "load_average": {"median": sorted(s["load"] for s in samples)[len(samples) // 2], "highest": max(s["load"] for s in samples)},
     }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use clickhouse::{Client, Row};
 use futures::future::try_join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use streife_domain::{PostId, Timestamp};
 
@@ -17,6 +18,8 @@ use crate::{Rows, Store, StoreError, Table};
 /// Posts in one statement. A delete costs about the same for one post as for many; as text these are 800 kB, and a
 /// cluster's keeper takes a statement of up to 1 MB.
 const IDS_PER_STATEMENT: usize = 20_000;
+/// So many statements wait for one table at once: the server rewrites a part once for all of them.
+const STATEMENTS_AT_ONCE: usize = 4;
 /// Tombstones older than the longest retention of the log need not be remembered by writers.
 const REMEMBERED_DAYS: u32 = 60;
 /// Read again so much before the last reading: a tombstone is visible a moment after its time was taken.
@@ -109,25 +112,34 @@ impl Store {
     /// [`StoreError::NotErased`] when something is left; then run it again.
     pub async fn erase(&self, what: &Erasure, reason: &str, now: Timestamp) -> Result<Erased, StoreError> {
         let posts = self.posts_of(what).await?;
+        let parts = stream::iter(posts.chunks(IDS_PER_STATEMENT))
+            .map(|ids| self.erase_posts(ids, reason, now))
+            .buffer_unordered(STATEMENTS_AT_ONCE)
+            .try_collect::<Vec<_>>()
+            .await?;
         let mut proof = Erased::default();
-        for ids in posts.chunks(IDS_PER_STATEMENT) {
-            let mut insert = self.client().insert::<Tombstone>("erasures").await?;
-            for post_id in ids {
-                let erased_at = crate::rows::micros(now);
-                insert.write(&Tombstone { post_id: *post_id, erased_at, reason: reason.to_owned() }).await?;
-            }
-            insert.end().await?;
-            let before = self.count_posts(ids).await?;
-            try_join_all(Table::WITH_POSTS.map(|table| self.delete_posts(table, ids))).await?;
-            let after = self.count_posts(ids).await?;
-            proof.posts += ids.len() as u64;
-            add(&mut proof.rows_before, &before);
-            add(&mut proof.rows_after, &after);
+        for part in parts {
+            proof.posts += part.posts;
+            add(&mut proof.rows_before, &part.rows_before);
+            add(&mut proof.rows_after, &part.rows_after);
         }
         match proof.rows_after.iter().find(|(_, left)| *left > 0) {
             Some((table, left)) => Err(StoreError::NotErased(format!("{left} rows are left in {table}"))),
             None => Ok(proof),
         }
+    }
+
+    /// Tombstone, delete, count: what fits one statement.
+    async fn erase_posts(&self, ids: &[u128], reason: &str, now: Timestamp) -> Result<Erased, StoreError> {
+        let mut insert = self.client().insert::<Tombstone>("erasures").await?;
+        for post_id in ids {
+            let erased_at = crate::rows::micros(now);
+            insert.write(&Tombstone { post_id: *post_id, erased_at, reason: reason.to_owned() }).await?;
+        }
+        insert.end().await?;
+        let rows_before = self.count_posts(ids).await?;
+        try_join_all(Table::WITH_POSTS.map(|table| self.delete_posts(table, ids))).await?;
+        Ok(Erased { posts: ids.len() as u64, rows_before, rows_after: self.count_posts(ids).await? })
     }
 
     /// Deletes what came back after its erasure; returns the rows found, by table. For the housekeeping.
@@ -170,11 +182,11 @@ impl Store {
     /// # Errors
     /// What ClickHouse says.
     pub async fn purge_erased(&self) -> Result<(), StoreError> {
-        for table in Table::WITH_POSTS {
-            let purge =
-                format!("ALTER TABLE {} APPLY DELETED MASK SETTINGS mutations_sync = 2", table.as_str());
-            self.execute(&purge).await?;
-        }
+        let purge = |table: Table| async move {
+            let name = table.as_str();
+            self.execute(&format!("ALTER TABLE {name} APPLY DELETED MASK SETTINGS mutations_sync = 2")).await
+        };
+        try_join_all(Table::WITH_POSTS.map(purge)).await?;
         Ok(())
     }
 
