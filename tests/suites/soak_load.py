@@ -20,8 +20,9 @@ def main(seconds, rate, burst_rate, burst_seconds, burst_every):
     tick = 0
     while tick < seconds * SLICES:
         at = tick / SLICES
-        in_burst = at >= burst_every and at % burst_every < burst_seconds and at + burst_seconds < seconds
-        if in_burst and at % burst_every < 1 / SLICES:
+        into = tick % int(burst_every * SLICES)
+        in_burst = at >= burst_every and into < burst_seconds * SLICES and at + burst_seconds < seconds
+        if in_burst and into == 0:
             bursts.append(time.time())
         due += (burst_rate if in_burst else rate) / SLICES
         lines = []

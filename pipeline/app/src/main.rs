@@ -15,6 +15,7 @@ mod paths;
 mod roles;
 mod say;
 mod telemetry;
+mod trace_export;
 
 use std::process::ExitCode;
 

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::dead::bounded;
 use crate::decode::headers;
-use crate::names;
+use crate::{names, trace};
 
 /// Raw bytes kept with an event for evidence; longer observations keep their beginning and say how long they were.
 pub const MAX_RAW_BYTES: usize = 256 * 1024;
@@ -90,7 +90,9 @@ pub fn rejected_record(source: &str, raw: Bytes, code: RejectCode, message: &str
 #[async_trait]
 impl Sink for LogSink {
     async fn publish(&self, events: Vec<(Event, Bytes)>) -> Result<(), SinkError> {
-        self.append(events.iter().map(|(event, raw)| event_record(event, raw)).collect()).await
+        let mut records: Vec<Record> = events.iter().map(|(event, raw)| event_record(event, raw)).collect();
+        let _until_the_log_has_them = trace::begin(&mut records);
+        self.append(records).await
     }
 
     async fn reject(

@@ -7,7 +7,7 @@ use streife_domain::{RejectCode, Rejected, Timestamp};
 use streife_log::{EventLog, LogError, Message, Record};
 
 use crate::decode::headers;
-use crate::names;
+use crate::{names, trace};
 
 /// Bytes of a rejected record that are kept; a longer one says how long it was.
 pub const MAX_DEAD_BYTES: usize = 900 * 1024;
@@ -42,6 +42,7 @@ pub(crate) fn dead_letter(message: &Message, rejected: &Rejected) -> Record {
             kept.push((name.to_owned(), value.clone()));
         }
     }
+    kept.extend(trace::handed_on(message));
     Record { key: message.record.key.clone(), value, headers: kept }
 }
 

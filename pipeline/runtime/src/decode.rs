@@ -10,6 +10,8 @@ const MAX_FIELD_BYTES: usize = 4096;
 
 /// Headers of `posts.raw` and `posts.dead`.
 pub(crate) mod headers {
+    /// The trace by which a post is followed: see `trace`.
+    pub(crate) const TRACE: &str = "traceparent";
     /// The observed bytes behind an event.
     pub(crate) const RAW: &str = "raw";
     /// Set by a connector on bytes it could not parse: the [`super::RejectCode`].

@@ -21,6 +21,7 @@ mod score_batch;
 mod seen;
 pub mod store;
 mod topics;
+mod trace;
 pub mod windows;
 mod workers;
 
@@ -34,4 +35,5 @@ pub use rule_files::{RuleFiles, RuleFollower, publish_rules};
 pub use score_batch::{BatchOutput, ScoreContext, ScoreState, score_batch};
 pub use seen::SeenWindow;
 pub use topics::{TopicsError, names, parse_topics};
+pub use trace::follow_with;
 pub use workers::Workers;

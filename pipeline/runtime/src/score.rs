@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::dead::{DeadLimit, TooManyDead};
 use crate::retry::until_done;
 use crate::score_batch::{BatchOutput, ScoreContext, ScoreState, score_batch};
+use crate::trace::Followed;
 use crate::{Analyser, Backoff, Stopped, Workers, metrics, names};
 
 /// The consumer group of score workers.
@@ -122,6 +123,8 @@ impl ScoreWorker {
             metrics::ACCEPTED.inc_by(messages.len() as u64);
             metrics::BATCH_RECORDS.observe(messages.len() as f64);
             let next_offsets = next_offsets(&messages);
+            let mut followed = Followed::default();
+            followed.read(&messages);
             let Some(taken) = engine.take() else {
                 return Ok(Err(ScoreError::Panicked("engine lost".into())));
             };
@@ -140,6 +143,9 @@ impl ScoreWorker {
             }
             if let Err(error) = commit(&mut *subscription, &next_offsets, backoff, stop).await? {
                 return Ok(Err(error.into()));
+            }
+            for (at, next) in &next_offsets {
+                followed.done_before("score", &at.topic, at.partition, *next);
             }
             let now_ms = self.clock.now().as_millis();
             metrics::LOG_TO_SCORED_SECONDS.observe(now_ms.saturating_sub(newest_ms).max(0) as f64 / 1_000.0);

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::analyse::{Analyser, Analysis, Passage};
 use crate::dead::dead_letter;
 use crate::decode::{Incoming, decode, headers};
-use crate::{SeenWindow, Workers, metrics};
+use crate::{SeenWindow, Workers, metrics, trace};
 
 /// Posts remembered per partition to drop exact repetitions (16 bytes each).
 pub(crate) const SEEN_PER_PARTITION: usize = 1 << 17;
@@ -309,7 +309,11 @@ fn emit(output: &mut BatchOutput, message: &Message, record: ScoredRecord) {
 fn to_record<T: serde::Serialize>(message: &Message, value: &T) -> Record {
     // Our own types always have a JSON form; an empty value would be refused by the reader, loudly.
     let value = serde_json::to_vec(value).map(Bytes::from).unwrap_or_default();
-    Record { key: message.record.key.clone(), value, headers: Vec::new() }
+    Record {
+        key: message.record.key.clone(),
+        value,
+        headers: trace::handed_on(message).into_iter().collect(),
+    }
 }
 
 /// The observed bytes go with what is kept of a post.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::decode::headers;
 use crate::retry::until_done;
 use crate::score::commit;
+use crate::trace::Followed;
 use crate::{Backoff, Stopped, metrics, names};
 
 /// The consumer group of store workers.
@@ -87,6 +88,7 @@ impl StoreWorker {
             Err(error) => return Ok(Err(error.into())),
         };
         let mut batcher = Batcher::new(self.limits);
+        let mut followed = Followed::default();
         let mut unreadable = 0;
         loop {
             let wait = self.until_due(&batcher);
@@ -98,6 +100,7 @@ impl StoreWorker {
             let batches = match delivery {
                 None => batcher.take_due(self.clock.now()).into_iter().collect(),
                 Some(Ok(Delivery::Messages(messages))) => {
+                    followed.read(&messages);
                     self.gather(&messages, &mut batcher, &mut unreadable)
                 }
                 Some(Ok(Delivery::Assigned(partitions))) => {
@@ -130,6 +133,9 @@ impl StoreWorker {
             for batch in batches {
                 if let Err(error) = self.write(&batch, &mut *subscription, stop).await? {
                     return Ok(Err(error));
+                }
+                for (topic, partition, next) in batch.next_offsets() {
+                    followed.done_before("store", topic, partition, next);
                 }
             }
         }

@@ -26,7 +26,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::decode::headers;
 use crate::retry::until_done;
 use crate::score::{append, commit};
-use crate::{Analyser, Backoff, Stopped, fields, metrics, names};
+use crate::{Analyser, Backoff, Stopped, fields, metrics, names, trace};
 
 /// The consumer group of the window worker.
 pub const GROUP: &str = "streife-windows";
@@ -271,7 +271,7 @@ fn to_record(message: &Message, flagged: &FlaggedRecord) -> Record {
     Record {
         key: message.record.key.clone(),
         value: serde_json::to_vec(flagged).map(Bytes::from).unwrap_or_default(),
-        headers: raw.into_iter().collect(),
+        headers: raw.into_iter().chain(trace::handed_on(message)).collect(),
     }
 }
 

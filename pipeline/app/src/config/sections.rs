@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) desk: DeskSection,
     /// Metrics and health of each role.
     pub(crate) metrics: MetricsSection,
+    /// Posts followed through all roles.
+    pub(crate) tracing: TracingSection,
     /// How long things are kept.
     pub(crate) retention: RetentionSection,
     /// Sealing and referral.
@@ -165,6 +167,21 @@ impl Default for DeskSection {
 pub(crate) struct MetricsSection {
     /// Address of `/metrics`, `/healthz`, `/readyz` of the roles without a desk.
     pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TracingSection {
+    /// An OpenTelemetry collector (OTLP over HTTP), `http://127.0.0.1:4318`. Without it nothing is followed.
+    pub(crate) endpoint: Option<String>,
+    /// One post in so many.
+    pub(crate) one_in: NonZeroU32,
+}
+
+impl Default for TracingSection {
+    fn default() -> Self {
+        Self { endpoint: None, one_in: const { NonZeroU32::new(1_000).unwrap() } }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -19,6 +19,7 @@ use crate::config::{self, Config};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::paths::Paths;
 use crate::telemetry::{self, Ready};
+use crate::trace_export::Following;
 
 /// What every role begins with.
 pub(crate) struct Role {
@@ -64,8 +65,12 @@ where
             .listen
             .filter(|_| is_role)
             .map(|listen| tokio::spawn(telemetry::serve(listen, ready.clone(), stop.clone())));
+        let following = if is_role { Following::start(&config.tracing)? } else { None };
         let result = body(Role { config, paths, stop: stop.clone(), ready }).await;
         stop.cancel();
+        if let Some(following) = following {
+            following.end().await;
+        }
         if let Some(metrics) = metrics {
             metrics.await??;
         }
