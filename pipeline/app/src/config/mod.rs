@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use access::AlertSection;
 pub(crate) use check::read;
 pub(crate) use evidence::{EvidenceSection, HandoverSection, HandoverTo, TimeStampSection};
-pub(crate) use sections::{Config, LogKind, TracingSection};
+pub(crate) use sections::{Config, DeskSection, DeskTlsSection, LogKind, TracingSection};
 
 use crate::failure::Failure;
 

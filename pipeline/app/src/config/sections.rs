@@ -146,6 +146,8 @@ pub(crate) struct DeskSection {
     pub(crate) database_url: Option<SecretSource>,
     /// Log-in at an identity provider.
     pub(crate) oidc: Option<super::access::OidcSection>,
+    /// HTTPS without a proxy.
+    pub(crate) tls: Option<DeskTlsSection>,
     /// Receivers of alarms by name.
     pub(crate) alerts: BTreeMap<String, super::access::AlertSection>,
 }
@@ -157,9 +159,27 @@ impl Default for DeskSection {
             public_url: None,
             database_url: None,
             oidc: None,
+            tls: None,
             alerts: BTreeMap::new(),
         }
     }
+}
+
+impl DeskSection {
+    /// Do browsers reach it over HTTPS, by itself or through a proxy?
+    pub(crate) fn is_https(&self) -> bool {
+        self.tls.is_some() || self.public_url.as_deref().is_some_and(|url| url.starts_with("https:"))
+    }
+}
+
+/// Files in PEM; a new certificate is taken up within a minute.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeskTlsSection {
+    /// The certificate and those between it and its authority.
+    pub(crate) certificate_file: PathBuf,
+    /// Its private key.
+    pub(crate) key_file: PathBuf,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

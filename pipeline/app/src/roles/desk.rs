@@ -11,7 +11,7 @@ use streife_store::Store;
 use streife_web::{DeskParts, DeskState, create_demo_accounts, router};
 use tokio_util::sync::CancellationToken;
 
-use super::run_role;
+use super::{desk_listener, run_role};
 use crate::cli::RoleArgs;
 use crate::config::Config;
 use crate::desk::access;
@@ -19,7 +19,6 @@ use crate::desk::evidence::{Handovers, open_evidence};
 use crate::desk::{Explainer, RuleLab, Sealer, StoreReader};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::paths::{Paths, create_private};
-use crate::say::tr;
 use crate::{open, telemetry};
 
 /// How often the desk looks for new flagged posts; open pages are told at once when there are any.
@@ -124,32 +123,24 @@ pub(crate) async fn serve(
         })),
         clock: Arc::clone(&clock),
         signing_key,
-        secure_cookies: config.desk.public_url.as_deref().is_some_and(|url| url.starts_with("https:")),
+        secure_cookies: config.desk.is_https(),
         demo: accounts,
     };
     let desk = DeskState::with_access(parts, access::access(config)?);
     let counting = desk.clone();
     telemetry::also_show(move || counting.metrics_text());
-    let listener = tokio::net::TcpListener::bind(config.desk.listen).await.map_err(|e| {
-        Failure::configuration(format!(
-            "desk.listen {}: {e}; choose another with --listen",
-            config.desk.listen
-        ))
-    })?;
-    eprintln!("streife: {} http://{}", tr("Arbeitsplatz:", "desk:"), listener.local_addr()?);
     let ticking = tokio::spawn(tick(desk.clone(), cases.clone(), Arc::clone(&clock), stop.clone()));
     let telling = tokio::spawn(tell_news(desk.clone(), store, stop.clone()));
     let delivering = tokio::spawn(access::deliver(alerts, cases.clone(), Arc::clone(&clock), stop.clone()));
     let publishing = tokio::spawn(publish_rule_book(log, cases, stop.clone()));
     let securing = tokio::spawn(secure(evidence, desk.clone(), stop.clone()));
-    let service = router(desk).into_make_service_with_connect_info::<std::net::SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
+    let served = desk_listener::serve(&config.desk, router(desk), stop).await;
     ticking.abort();
     telling.abort();
     publishing.abort();
     delivering.abort();
     securing.abort();
-    Ok(Outcome::Fine)
+    served.map(|()| Outcome::Fine)
 }
 
 /// Carries the rule book to the score workers: whenever it changed, and once at the start.

@@ -2,6 +2,7 @@
 
 pub(crate) mod collect;
 pub(crate) mod desk;
+mod desk_listener;
 pub(crate) mod engine;
 pub(crate) mod engine_process;
 pub(crate) mod model_swap;

@@ -195,8 +195,7 @@ pub(super) fn listening(config: &Config) -> Finding {
     let in_container =
         Path::new("/.dockerenv").exists() || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let mut wide = Vec::new();
-    let is_https = config.desk.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
-    if !config.desk.listen.ip().is_loopback() && !is_https {
+    if !config.desk.listen.ip().is_loopback() && !config.desk.is_https() {
         wide.push(format!("desk.listen {}", config.desk.listen));
     }
     if let Some(metrics) = config.metrics.listen.filter(|listen| !listen.ip().is_loopback() && !in_container)
@@ -207,7 +206,7 @@ pub(super) fn listening(config: &Config) -> Finding {
     Finding::of(
         "listening",
         result,
-        "listen on 127.0.0.1 behind a TLS proxy and set desk.public_url to its https address; metrics on an address that only Prometheus reaches",
+        "set [desk.tls], or listen on 127.0.0.1 behind a TLS proxy and set desk.public_url to its https address; metrics on an address that only Prometheus reaches",
     )
 }
 

@@ -108,6 +108,8 @@ fn plain_text_to_another_machine() {
 #[test]
 fn a_desk_open_to_the_network_without_tls() {
     found(&listening(&config("[desk]\nlisten = '0.0.0.0:8420'")));
+    let own = "[desk]\nlisten = '0.0.0.0:8420'\n[desk.tls]\ncertificate_file = 'a.pem'\nkey_file = 'a.key'";
+    fine(&listening(&config(own)));
     fine(&listening(&config("[desk]\nlisten = '0.0.0.0:8420'\npublic_url = 'https://desk.example.org'")));
     fine(&listening(&config("")));
 }
