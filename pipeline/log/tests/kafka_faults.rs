@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use streife_log::{
-    Delivery, EventLog, KafkaConfig, KafkaLog, Message, Record, Retention, Topic, TopicPartition,
+    Delivery, EventLog, KafkaConfig, KafkaLog, LogError, Message, Record, Retention, Topic, TopicPartition,
 };
 
 const PARTITIONS: u32 = 6;
@@ -305,6 +305,67 @@ async fn a_broker_killed_in_mid_append_loses_nothing() {
         assert_eq!(found.get(place), Some(number), "acknowledged and lost: {place:?}");
     }
     println!("broker killed while appending ({during}): {COUNT} acknowledged, {} found", found.len());
+}
+
+/// Reads until `count` records came, committing each delivery.
+async fn read(log: &KafkaLog, group: &str, topic: &str, count: usize) -> Result<usize, LogError> {
+    let mut subscription = log.subscribe(group, &[topic]).await?;
+    let mut found = 0;
+    while found < count {
+        let delivery = tokio::time::timeout(PATIENCE, subscription.next(500)).await.expect("in time")?;
+        if let Delivery::Messages(messages) = delivery {
+            found += messages.len();
+            subscription.commit(&next_offsets(&messages)).await?;
+        }
+    }
+    Ok(found)
+}
+
+#[ignore = "long: needs a broker, named in STREIFE_TEST_KAFKA, that lies in STREIFE_TEST_KAFKA_FOLDER"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_comes_back_with_a_truncated_log_is_refused() {
+    const COUNT: u32 = 5_000;
+    let Ok(folder) = std::env::var("STREIFE_TEST_KAFKA_FOLDER") else {
+        println!("skipped: no folder of a broker is named in STREIFE_TEST_KAFKA_FOLDER");
+        return;
+    };
+    let Some(log) = connect(&[]) else { return };
+    let port = std::env::var("STREIFE_TEST_KAFKA").unwrap().rsplit(':').next().unwrap().to_owned();
+    let topic = new_topic(&log).await;
+    fill(&log, &topic, COUNT).await;
+    assert_eq!(read(&log, "truncated", &topic, COUNT as usize).await.unwrap(), COUNT as usize);
+    drop(log);
+    let of_topic = topic.clone();
+    tokio::task::spawn_blocking(move || {
+        broker(&["stop", &folder]);
+        for entry in std::fs::read_dir(format!("{folder}/data")).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name().to_string_lossy().starts_with(&format!("{of_topic}-")) {
+                for file in std::fs::read_dir(entry.path()).unwrap() {
+                    let file = file.unwrap().path();
+                    let lost = file
+                        .extension()
+                        .is_some_and(|e| ["log", "index", "timeindex", "snapshot"].iter().any(|of| e == *of));
+                    if lost {
+                        std::fs::remove_file(file).unwrap();
+                    }
+                }
+            }
+        }
+        broker(&["start", &port, &folder]);
+    })
+    .await
+    .unwrap();
+    let log = connect(&[]).unwrap();
+    fill(&log, &topic, 500).await;
+    let error = read(&log, "truncated", &topic, 1).await.unwrap_err();
+    assert!(matches!(&error, LogError::Corrupt(why) if why.contains("acknowledged")), "{error}");
+    assert_eq!(
+        read(&log, "another group", &topic, 500).await.unwrap(),
+        500,
+        "a new group reads what is there"
+    );
+    println!("refused: {error}");
 }
 
 #[ignore = "long: needs a broker, named in STREIFE_TEST_KAFKA"]

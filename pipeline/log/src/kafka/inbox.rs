@@ -2,6 +2,9 @@
 //!
 //! Every time a partition becomes ours it begins a new tenure; records bear the tenure they were fetched in, so
 //! that what was fetched before a partition was taken away is dropped here and never delivered.
+//!
+//! Offsets only grow. A log that goes back has lost records that were acknowledged and read (a broker restored from an old
+//! disk, an unclean election); what it would write next has the places of what was lost, so the subscription ends for good.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,11 +30,36 @@ struct State {
     changes: VecDeque<Delivery>,
     records: VecDeque<(u64, Message)>,
     bytes: usize,
-    /// Partitions that are ours, each with its tenure.
-    tenures: BTreeMap<TopicPartition, u64>,
+    /// Partitions that are ours.
+    tenures: BTreeMap<TopicPartition, Tenure>,
     last_tenure: u64,
     /// Set once: the subscription is over.
-    ended: Option<String>,
+    ended: Option<End>,
+}
+
+#[derive(Clone, Copy)]
+struct Tenure {
+    number: u64,
+    start: Start,
+}
+
+/// Where a partition is to be read on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// Nobody has asked what the group committed.
+    Unknown,
+    /// The group has committed nothing: wherever the log begins.
+    Anywhere,
+    /// At this offset.
+    At(i64),
+}
+
+/// Why a subscription is over.
+enum End {
+    /// Another one may go on.
+    ForNow(String),
+    /// The log has lost what it had acknowledged.
+    Damaged(String),
 }
 
 impl Inbox {
@@ -46,7 +74,7 @@ impl Inbox {
         let mut state = self.state();
         for partition in &partitions {
             state.last_tenure += 1;
-            let tenure = state.last_tenure;
+            let tenure = Tenure { number: state.last_tenure, start: Start::Unknown };
             state.tenures.insert(partition.clone(), tenure);
         }
         state.changes.push_back(Delivery::Assigned(partitions));
@@ -63,7 +91,7 @@ impl Inbox {
         let State { records, tenures, bytes, .. } = &mut *state;
         tenures.retain(|partition, _| !partitions.contains(partition));
         records.retain(|(tenure, message)| {
-            let keep = tenures.get(&partition_of(message)) == Some(tenure);
+            let keep = tenures.get(&partition_of(message)).is_some_and(|now| now.number == *tenure);
             if !keep {
                 *bytes -= record_bytes(&message.record);
             }
@@ -76,19 +104,54 @@ impl Inbox {
         self.ready.notify_one();
     }
 
+    /// Partitions of which nobody has asked what the group committed.
+    pub(super) fn unplaced(&self) -> Vec<TopicPartition> {
+        let state = self.state();
+        let unplaced = state.tenures.iter().filter(|(_, tenure)| tenure.start == Start::Unknown);
+        unplaced.map(|(partition, _)| partition.clone()).collect()
+    }
+
+    /// What the group has committed of a partition.
+    pub(super) fn placed(&self, partition: &TopicPartition, committed: Option<i64>) {
+        if let Some(tenure) = self.state().tenures.get_mut(partition) {
+            tenure.start = committed.map_or(Start::Anywhere, Start::At);
+        }
+    }
+
     /// A record was fetched. One of a partition that is not ours is dropped: its owner will read it.
     pub(super) fn fetched(&self, message: Message) {
         let mut state = self.state();
-        let Some(tenure) = state.tenures.get(&partition_of(&message)).copied() else { return };
+        let Some(tenure) = state.tenures.get_mut(&partition_of(&message)) else { return };
+        let Tenure { number, start } = *tenure;
+        tenure.start = Start::At(message.offset + 1);
+        match start {
+            Start::At(expected) if message.offset < expected => {
+                state.ended = Some(End::Damaged(gone_back(&message, expected)));
+                drop(state);
+                self.ready.notify_one();
+                return;
+            }
+            Start::At(expected) if message.offset > expected => {
+                let lost = message.offset - expected;
+                metrics::EXPIRED_UNREAD.with_label_values(&[&message.topic]).inc_by(lost.unsigned_abs());
+                tracing::error!(
+                    topic = message.topic,
+                    partition = message.partition,
+                    lost,
+                    "records were removed before they were read: the topic's retention is shorter than the delay"
+                );
+            }
+            _ => {}
+        }
         state.bytes += record_bytes(&message.record);
-        state.records.push_back((tenure, message));
+        state.records.push_back((number, message));
         metrics::CHANNEL_RECORDS.set(state.records.len() as i64);
         drop(state);
         self.ready.notify_one();
     }
 
     pub(super) fn end(&self, why: String) {
-        self.state().ended = Some(why);
+        self.state().ended.get_or_insert(End::ForNow(why));
         self.ready.notify_one();
     }
 
@@ -124,8 +187,10 @@ impl Inbox {
         if let Some(change) = state.changes.pop_front() {
             return Ok(Some(change));
         }
-        if let Some(why) = &state.ended {
-            return Err(LogError::Unavailable(format!("{why}; subscribe again")));
+        match &state.ended {
+            None => {}
+            Some(End::ForNow(why)) => return Err(LogError::Unavailable(format!("{why}; subscribe again"))),
+            Some(End::Damaged(why)) => return Err(LogError::Corrupt(why.clone())),
         }
         if paused {
             return Ok(None);
@@ -145,6 +210,14 @@ impl Inbox {
         metrics::CHANNEL_RECORDS.set(state.records.len() as i64);
         Ok((!messages.is_empty()).then_some(Delivery::Messages(messages)))
     }
+}
+
+fn gone_back(message: &Message, expected: i64) -> String {
+    format!(
+        "partition {} of {} goes on at record {} though this group has read up to {expected}: the cluster has lost records \
+         that it had acknowledged. Bring its data back; if they are gone for good, follow docs/runbooks.md, RoleDown",
+        message.partition, message.topic, message.offset
+    )
 }
 
 fn partition_of(message: &Message) -> TopicPartition {
@@ -184,6 +257,29 @@ mod tests {
         let places: Vec<_> = messages.iter().map(|m| (m.partition, m.offset)).collect();
         assert_eq!(places, [(1, 0), (0, 5)]);
         assert_eq!(inbox.owned(&[(partition(0), 6), (partition(7), 1)]), [(partition(0), 6)]);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_goes_back_ends_the_subscription_for_good_and_one_that_skips_is_counted() {
+        let skipped = || metrics::EXPIRED_UNREAD.with_label_values(&["t"]).get();
+        let inbox = Inbox::default();
+        inbox.assigned(vec![partition(0), partition(1)]);
+        assert_eq!(inbox.unplaced(), [partition(0), partition(1)]);
+        inbox.placed(&partition(0), Some(7));
+        inbox.placed(&partition(1), None);
+        assert!(inbox.unplaced().is_empty());
+        let before = skipped();
+        inbox.fetched(message(1, 500));
+        assert_eq!(skipped(), before, "a group that has read nothing begins where the log begins");
+        inbox.fetched(message(0, 9));
+        assert_eq!(skipped(), before + 2);
+        inbox.next(10, false).await.unwrap();
+        assert_eq!(inbox.next(10, false).await.map(|_| ()).ok(), Some(()));
+        inbox.fetched(message(0, 9));
+        let error = inbox.next(10, false).await.unwrap_err();
+        assert!(matches!(&error, LogError::Corrupt(why) if why.contains("up to 10")), "{error}");
+        inbox.end("and then the connection broke".to_owned());
+        assert!(matches!(inbox.next(10, false).await, Err(LogError::Corrupt(_))), "the first reason stands");
     }
 
     #[tokio::test]

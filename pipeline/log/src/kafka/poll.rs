@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::{ClientContext, Statistics, TopicPartitionList};
+use rdkafka::{ClientContext, Offset, Statistics, TopicPartitionList};
 
 use super::convert;
 use super::error::class_of;
@@ -17,6 +17,9 @@ use crate::{LogError, TopicPartition, metrics};
 
 /// Longest wait inside one poll; also how soon a pause or the end takes effect.
 const POLL: Duration = Duration::from_millis(50);
+
+/// How long the brokers may take to say what a group has committed.
+const COMMITTED_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) type Member = BaseConsumer<MemberContext>;
 
@@ -98,6 +101,11 @@ pub(super) fn run(consumer: &Member, shared: &Shared) {
             shared.inbox.end("no broker is in reach".to_owned());
             return;
         }
+        if let Err(error) = place(consumer, shared) {
+            tracing::warn!(%error, "the subscription is made anew");
+            shared.inbox.end(error.to_string());
+            return;
+        }
         match consumer.poll(POLL) {
             None => {}
             Some(Ok(message)) => shared.inbox.fetched(convert::message(&message)),
@@ -125,6 +133,25 @@ fn hold_or_release(consumer: &Member, shared: &Shared) {
         Ok(()) => shared.held.store(hold, Ordering::SeqCst),
         Err(e) => tracing::warn!(error = %e, hold, "pausing or resuming failed; trying again"),
     }
+}
+
+/// Asks what the group committed of partitions that are new to us, before anything of them is fetched: a log that has lost
+/// records since is recognised by it.
+fn place(consumer: &Member, shared: &Shared) -> Result<(), KafkaError> {
+    let unplaced = shared.inbox.unplaced();
+    if unplaced.is_empty() {
+        return Ok(());
+    }
+    let committed = consumer.committed_offsets(list_of(&unplaced), COMMITTED_LIMIT)?;
+    for partition in unplaced {
+        let found = committed.find_partition(&partition.topic, partition.partition);
+        let offset = match found.map(|element| element.offset()) {
+            Some(Offset::Offset(offset)) => Some(offset),
+            _ => None,
+        };
+        shared.inbox.placed(&partition, offset);
+    }
+    Ok(())
 }
 
 fn list_of(partitions: &[TopicPartition]) -> TopicPartitionList {
