@@ -22,8 +22,10 @@ pub struct Installed {
     pub version: String,
     /// `encoder`, `gate` or `lid`.
     pub kind: &'static str,
-    /// In use, or only recorded?
+    /// In use?
     pub active: bool,
+    /// In use, recorded beside the one in use, or in reserve.
+    pub role: Role,
     /// Version string as it stands in verdicts (gate and encoder), else the hash of the first file.
     pub sha256: String,
     /// Licence of the weights.
@@ -83,7 +85,10 @@ pub(crate) fn active(models: &Path, kind: Kind) -> Result<PathBuf, ScoringError>
         (None, _) => Err(ScoringError::NoModel { folder: models.to_owned(), kind: kind.as_str() }),
         (Some(second), Some(first)) => Err(ScoringError::Manifest {
             path: second.join(MANIFEST_FILE),
-            message: format!("{} is active too; set role = \"shadow\" in one of them", first.display()),
+            message: format!(
+                "{} is active too; set role = \"shadow\" or \"reserve\" in one of them",
+                first.display()
+            ),
         }),
     }
 }
@@ -129,6 +134,7 @@ fn installed(folder: &Path) -> Result<Installed, ScoringError> {
         version: header.version,
         kind: header.kind.as_str(),
         active: header.role == Role::Active,
+        role: header.role,
         sha256,
         licence: header.licence,
         labels,

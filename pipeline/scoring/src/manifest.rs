@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use streife_domain::{Head, Heads, Language};
 
@@ -43,7 +43,7 @@ impl Kind {
 }
 
 /// Is the model used?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Its scores are the scores.
@@ -51,6 +51,19 @@ pub enum Role {
     Active,
     /// Its scores are recorded beside the active model's, and not used.
     Shadow,
+    /// Installed and verified, never opened: it costs nothing until its manifest gives it another role.
+    Reserve,
+}
+
+impl Role {
+    /// The written form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Shadow => "shadow",
+            Self::Reserve => "reserve",
+        }
+    }
 }
 
 /// A file of a model.

@@ -1,8 +1,8 @@
-//! The gate and the encoder behind one handle that can be exchanged while others use it.
+//! The gate and the encoder behind one handle. It never changes: who exchanges models shares a new handle, and texts that are being
+//! scored finish with the one they began with.
 
 use std::path::Path;
 
-use arc_swap::ArcSwap;
 use streife_domain::{Head, Heads, Language, Span};
 
 use crate::encoder::Encoder;
@@ -48,18 +48,21 @@ pub struct ShadowScore {
     pub scores: Result<Heads<f32>, ScoringError>,
 }
 
-/// The models in use. Shared between threads by reference; [`Models::replace`] exchanges them for all at once.
-#[derive(Debug)]
-pub struct Models(ArcSwap<Opened>);
-
+/// The models in use, shared between threads by reference. The metric `streife_scoring_model` counts them until they are dropped.
 #[derive(Debug, Default)]
-struct Opened {
+pub struct Models {
     gate: Option<Gate>,
     encoder: Option<Encoder>,
     shadows: Vec<Encoder>,
 }
 
-impl Opened {
+impl Drop for Models {
+    fn drop(&mut self) {
+        self.announce(-1);
+    }
+}
+
+impl Models {
     /// Adds `change` to the number of uses of each model.
     fn announce(&self, change: i64) {
         let gate = self.gate.iter().map(|gate| ("active", gate.manifest()));
@@ -72,7 +75,7 @@ impl Opened {
     }
 
     /// Lets the shadow models score what the active one has scored, and counts where their labels differ.
-    fn shadow(
+    fn compare_shadows(
         &self,
         active: &Encoder,
         texts: &[(&str, &Language)],
@@ -90,9 +93,7 @@ impl Opened {
             }
         }
     }
-}
 
-impl Models {
     /// Opens the models of a folder: the active gate, and with `encoder` the active encoder and all shadow encoders. Checks
     /// sizes, hashes, inputs and golden scores.
     ///
@@ -100,44 +101,44 @@ impl Models {
     /// [`ScoringError`] when a model is missing, broken or not the released one.
     pub fn open(options: &OpenOptions<'_>) -> Result<Self, ScoringError> {
         let gate = Gate::open(Manifest::read(&library::active(options.models, Kind::Gate)?)?)?;
-        let mut opened = Opened { gate: Some(gate), encoder: None, shadows: Vec::new() };
+        let (mut encoder, mut shadows) = (None, Vec::new());
         if options.encoder {
             let folder = library::active(options.models, Kind::Encoder)?;
-            opened.encoder = Some(Encoder::open(Manifest::read(&folder)?, options)?);
+            encoder = Some(Encoder::open(Manifest::read(&folder)?, options)?);
             for folder in library::with_role(options.models, Kind::Encoder, Role::Shadow)? {
                 let one_session = OpenOptions { sessions: 1, ..*options };
-                opened.shadows.push(Encoder::open(Manifest::read(&folder)?, &one_session)?);
+                shadows.push(Encoder::open(Manifest::read(&folder)?, &one_session)?);
             }
         }
+        // Complete or not there: dropping takes back what is announced here.
+        let opened = Self { gate: Some(gate), encoder, shadows };
         opened.announce(1);
-        Ok(Self(ArcSwap::from_pointee(opened)))
+        Ok(opened)
     }
 
     /// No models at all: every text goes without scores.
     pub fn off() -> Self {
-        Self(ArcSwap::from_pointee(Opened::default()))
+        Self::default()
     }
 
-    /// Takes over newly opened models. Texts that are being scored finish with the models they began with.
-    pub fn replace(&self, newer: Self) {
-        self.0.swap(newer.0.into_inner()).announce(-1);
+    /// Counts that models in use gave way to newer ones; for who exchanges them.
+    pub fn count_exchange() {
         metrics::EXCHANGES.inc();
     }
 
     /// The versions of gate and encoder: `name@` and 12 hex digits, `none` where off.
     pub fn versions(&self) -> (String, String) {
-        let opened = self.0.load();
         let version =
             |manifest: Option<&Manifest>| manifest.map_or_else(|| OFF.to_owned(), Manifest::version);
         (
-            version(opened.gate.as_ref().map(Gate::manifest)),
-            version(opened.encoder.as_ref().map(Encoder::manifest)),
+            version(self.gate.as_ref().map(Gate::manifest)),
+            version(self.encoder.as_ref().map(Encoder::manifest)),
         )
     }
 
     /// What the cheap model says; nothing when models are off. Microseconds.
     pub fn gate(&self, text: &str, language: &Language) -> Option<GateScore> {
-        self.0.load().gate.as_ref().map(|gate| gate.score(text, language))
+        self.gate.as_ref().map(|gate| gate.score(text, language))
     }
 
     /// Calibrated scores of the encoder for one text. Blocks; waits when all sessions are busy. A text without words, or in a
@@ -152,11 +153,10 @@ impl Models {
     /// [`Models::encode`] for many texts, spread over the sessions; the same scores bit for bit, in order. Shadow models score
     /// the same texts afterwards; where their labels differ is counted (`streife_scoring_shadow_labels_total`), nothing else.
     pub fn encode_many(&self, texts: &[(&str, &Language)]) -> Vec<Result<Heads<f32>, ScoringError>> {
-        let opened = self.0.load_full();
-        match &opened.encoder {
+        match &self.encoder {
             Some(encoder) => {
                 let scores = encoder.encode(texts);
-                opened.shadow(encoder, texts, &scores);
+                self.compare_shadows(encoder, texts, &scores);
                 scores
             }
             None => texts.iter().map(|_| Err(ScoringError::EncoderOff)).collect(),
@@ -169,20 +169,19 @@ impl Models {
             version: encoder.manifest().version(),
             scores: encoder.encode(&[(text, language)]).pop().unwrap_or(Err(ScoringError::EncoderOff)),
         };
-        self.0.load_full().shadows.iter().map(one).collect()
+        self.shadows.iter().map(one).collect()
     }
 
     /// The heads over their threshold for this language, in order: by the encoder's thresholds, or the gate's where the encoder
     /// is off. For scores of the gate while the encoder is on, use [`Models::gate_labels`].
     pub fn labels(&self, scores: &Heads<f32>, language: &Language) -> Vec<Head> {
-        let opened = self.0.load();
-        let gate = || opened.gate.as_ref().map(Gate::manifest);
-        labels(opened.encoder.as_ref().map(Encoder::manifest).or_else(gate), scores, language)
+        let gate = || self.gate.as_ref().map(Gate::manifest);
+        labels(self.encoder.as_ref().map(Encoder::manifest).or_else(gate), scores, language)
     }
 
     /// The heads over the gate's thresholds, for scores of [`GateScore::heads`].
     pub fn gate_labels(&self, scores: &Heads<f32>, language: &Language) -> Vec<Head> {
-        labels(self.0.load().gate.as_ref().map(Gate::manifest), scores, language)
+        labels(self.gate.as_ref().map(Gate::manifest), scores, language)
     }
 
     /// Which words of the text carried the encoder's score of `head`: spans in `text` with the loss of score without them,
@@ -198,8 +197,7 @@ impl Models {
     ) -> Result<Vec<(Span, f32)>, ScoringError> {
         explain::occlusion(text, head, |texts| {
             let texts: Vec<_> = texts.iter().map(|text| (text.as_str(), language)).collect();
-            let opened = self.0.load_full();
-            let encoder = opened.encoder.as_ref().ok_or(ScoringError::EncoderOff)?;
+            let encoder = self.encoder.as_ref().ok_or(ScoringError::EncoderOff)?;
             encoder.encode(&texts).into_iter().collect()
         })
     }
@@ -207,8 +205,7 @@ impl Models {
     /// Which words carried the gate's output for `head`, or its decision to pass where `head` is nothing: spans in `text` with
     /// the weight of their n-grams. Nothing when models are off.
     pub fn explain_gate(&self, text: &str, head: Option<Head>) -> Vec<(Span, f32)> {
-        let opened = self.0.load();
-        opened.gate.as_ref().map_or_else(Vec::new, |gate| explain::gate(gate, text, head))
+        self.gate.as_ref().map_or_else(Vec::new, |gate| explain::gate(gate, text, head))
     }
 }
 

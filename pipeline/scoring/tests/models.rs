@@ -7,10 +7,13 @@
 )]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use streife_domain::{Head, Language, Script};
 use streife_scoring::{
-    Device, LIBRARY, LabelledText, Measured, Models, OpenOptions, ScoringError, card, eval, list, verify,
+    Device, LIBRARY, LabelledText, Measured, Models, OpenOptions, Role, ScoringError, card, eval, list,
+    verify,
 };
 
 fn models_folder() -> PathBuf {
@@ -239,10 +242,6 @@ fn the_encoder_scores_alike_alone_and_among_others() {
     let (span, _) = spans[0];
     assert!(texts[1].0.get(span.0 as usize..span.1 as usize).is_some());
     assert!(!models.explain_gate(texts[1].0, None).is_empty());
-
-    // Exchanged while in use: the encoder is gone, the gate too.
-    models.replace(Models::off());
-    assert!(matches!(models.encode("text", &german), Err(ScoringError::EncoderOff)));
 }
 
 /// More callers and texts than the queue holds: all wait, none is lost, and an exchange in the middle changes nothing.
@@ -251,23 +250,46 @@ fn a_full_queue_makes_callers_wait_also_while_models_are_exchanged() {
     let Some(parts) = parts() else { return };
     let folder = models_folder();
     let one = OpenOptions { sessions: 1, ..options(&folder, &parts, true) };
-    let models = Models::open(&one).unwrap();
+    let models = ArcSwap::from_pointee(Models::open(&one).unwrap());
     let german = language("de");
     let text = |i: usize| format!("Zug {i} kommt");
-    let alone: Vec<_> = (0..8).map(|i| models.encode(&text(i), &german).unwrap()).collect();
+    let alone: Vec<_> = (0..8).map(|i| models.load().encode(&text(i), &german).unwrap()).collect();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 let texts: Vec<String> = (0..48).map(|i| text(i % 8)).collect();
                 let texts: Vec<_> = texts.iter().map(|text| (text.as_str(), &german)).collect();
-                for (i, scores) in models.encode_many(&texts).into_iter().enumerate() {
+                for (i, scores) in models.load_full().encode_many(&texts).into_iter().enumerate() {
                     assert_eq!(scores.unwrap(), alone[i % 8]);
                 }
             });
         }
-        scope.spawn(|| models.replace(Models::open(&one).unwrap()));
+        scope.spawn(|| models.store(Arc::new(Models::open(&one).unwrap())));
     });
-    assert_eq!(models.encode(&text(0), &german).unwrap(), alone[0]);
+    assert_eq!(models.load().encode(&text(0), &german).unwrap(), alone[0]);
+}
+
+/// How many handles hold the model of this name, by the metric.
+fn in_use(name: &str) -> i64 {
+    let text = prometheus::TextEncoder::new().encode_to_string(&prometheus::gather()).unwrap();
+    let of_name = format!("version=\"{name}@");
+    let lines =
+        text.lines().filter(|line| line.starts_with("streife_scoring_model{") && line.contains(&of_name));
+    lines.map(|line| line.rsplit(' ').next().unwrap().parse::<i64>().unwrap()).sum()
+}
+
+#[test]
+fn a_model_is_in_the_metrics_while_it_is_in_use_and_no_longer() {
+    let folder = copy("gate");
+    change(&folder.path().join("gate"), "name = \"gate-ngram\"", "name = \"counted\"");
+    let first = open_gate(folder.path()).unwrap();
+    assert_eq!(in_use("counted"), 1);
+    let second = open_gate(folder.path()).unwrap();
+    assert_eq!(in_use("counted"), 2);
+    drop(first);
+    assert_eq!(in_use("counted"), 1);
+    drop(second);
+    assert_eq!(in_use("counted"), 0);
 }
 
 #[test]
@@ -288,6 +310,23 @@ fn a_shadow_is_recorded_and_not_used() {
     assert_eq!(shadows.len(), 1);
     assert!(shadows[0].version.starts_with("candidate@"), "{}", shadows[0].version);
     assert_eq!(*shadows[0].scores.as_ref().unwrap(), scores);
+}
+
+#[test]
+fn a_model_in_reserve_is_verified_and_not_opened() {
+    let folder = copy("gate");
+    let reserve = folder.path().join("reserve");
+    let copied = copy("gate");
+    std::fs::rename(copied.path().join("gate"), &reserve).unwrap();
+    change(&reserve, "role = \"active\"", "role = \"reserve\"");
+    change(&reserve, "name = \"gate-ngram\"", "name = \"candidate\"");
+    std::fs::write(reserve.join("weights.bin"), b"broken").unwrap();
+    assert!(open_gate(folder.path()).unwrap().versions().0.starts_with("gate-ngram@"));
+    let roles: Vec<_> = list(folder.path()).unwrap().into_iter().flatten().map(|model| model.role).collect();
+    assert_eq!(roles, [Role::Active, Role::Reserve]);
+    let checks = verify(&options(folder.path(), Path::new("/nowhere"), false)).unwrap();
+    assert!(checks.iter().any(|check| check.model == "reserve" && !check.ok), "{checks:?}");
+    assert!(checks.iter().filter(|check| check.model == "gate").all(|check| check.ok), "{checks:?}");
 }
 
 #[test]

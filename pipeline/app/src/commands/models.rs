@@ -56,10 +56,11 @@ fn list_all(folders: &Folders, json: bool) -> CommandResult {
         match installed {
             Ok(model) if json => say::json(&model)?,
             Ok(model) => say::line(&format!(
-                "{} {} ({}, {}, {} MB): {}",
+                "{} {} ({}, {}, {}, {} MB): {}",
                 model.name,
                 model.version,
                 model.kind,
+                model.role.as_str(),
                 model.licence,
                 model.bytes / 1_000_000,
                 model.sha256

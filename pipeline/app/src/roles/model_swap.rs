@@ -79,6 +79,7 @@ pub(crate) async fn follow(source: ModelSource, analyser: Arc<ArcSwap<Analyser>>
             Ok(Some((released, Ok(models)))) => {
                 let models = Arc::new(models);
                 analyser.rcu(|current| current.with_models(Arc::clone(&models)));
+                Models::count_exchange();
                 tracing::info!(versions = released, "models exchanged");
                 known = Some(released);
             }
