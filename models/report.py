@@ -3,7 +3,7 @@
     python report.py --data DATA --models models --logits logits.npz --out docs/quality.md
 
 Dev rows (data.py) that no model was trained on, judged by a calibration from other dev rows; the functional set (functional.py), judged by
-the thresholds in use; plain text that names groups. For the gate, the encoder, every shadow encoder (a student, say) and the ensemble
+the thresholds in use; plain text that names groups. For the gate, the encoder, every encoder that is not the active one (a student, say) and the ensemble
 of gate and encoder. Figures are seeded; no text is printed or stored.
 """
 import argparse
@@ -168,7 +168,7 @@ def main():
     arguments = parser.parse_args()
     models = Path(arguments.models)
     gate = Gate(models / "gate")
-    students = [folder for folder in sorted(models.iterdir()) if (folder / "model-int8.onnx").is_file() and manifest(folder)["role"] == "shadow"]
+    students = [folder for folder in sorted(models.iterdir()) if (folder / "model-int8.onnx").is_file() and manifest(folder)["role"] != "active"]
 
     dev, logits = calibrate.load_dev(arguments.data, arguments.logits)
     dev_rows = [row for row, _ in dev]
