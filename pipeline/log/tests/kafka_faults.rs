@@ -312,7 +312,8 @@ async fn read(log: &KafkaLog, group: &str, topic: &str, count: usize) -> Result<
     let mut subscription = log.subscribe(group, &[topic]).await?;
     let mut found = 0;
     while found < count {
-        let delivery = tokio::time::timeout(PATIENCE, subscription.next(500)).await.expect("in time")?;
+        let delivery = tokio::time::timeout(PATIENCE, subscription.next(500)).await;
+        let delivery = delivery.map_err(|_| LogError::Unavailable("nothing came in time".to_owned()))??;
         if let Delivery::Messages(messages) = delivery {
             found += messages.len();
             subscription.commit(&next_offsets(&messages)).await?;

@@ -124,7 +124,7 @@ impl ScoreWorker {
             metrics::BATCH_RECORDS.observe(messages.len() as f64);
             let next_offsets = next_offsets(&messages);
             let mut followed = Followed::default();
-            followed.read(&messages);
+            followed.read(&messages, self.clock.now());
             let Some(taken) = engine.take() else {
                 return Ok(Err(ScoreError::Panicked("engine lost".into())));
             };

@@ -100,7 +100,7 @@ impl StoreWorker {
             let batches = match delivery {
                 None => batcher.take_due(self.clock.now()).into_iter().collect(),
                 Some(Ok(Delivery::Messages(messages))) => {
-                    followed.read(&messages);
+                    followed.read(&messages, self.clock.now());
                     self.gather(&messages, &mut batcher, &mut unreadable)
                 }
                 Some(Ok(Delivery::Assigned(partitions))) => {

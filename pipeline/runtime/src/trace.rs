@@ -3,7 +3,7 @@
 //! later role adds a span. Spans say when and where in the log, never what, whose or which post.
 
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use opentelemetry::global::{BoxedSpan, BoxedTracer};
@@ -11,6 +11,7 @@ use opentelemetry::trace::{
     Span, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
 };
 use opentelemetry::{Context, KeyValue};
+use streife_domain::Timestamp;
 use streife_log::{Message, Record};
 
 use crate::decode::headers;
@@ -57,11 +58,12 @@ struct FollowedRecord {
 
 impl Followed {
     /// Notes the followed ones among `messages`.
-    pub(crate) fn read(&mut self, messages: &[Message]) {
+    pub(crate) fn read(&mut self, messages: &[Message], now: Timestamp) {
         if TRACER.get().is_none() {
             return;
         }
-        let since = SystemTime::now();
+        let since =
+            SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or(0));
         self.0.extend(messages.iter().filter_map(|message| {
             let context = context(message.header(headers::TRACE)?)?;
             let topic = message.topic.clone();
@@ -143,14 +145,18 @@ mod tests {
         drop(begin(&mut records));
         let raw = message("posts.raw", 7, &records[0]);
         let mut scoring = Followed::default();
-        scoring.read(std::slice::from_ref(&raw));
+        let now = Timestamp::from_secs(1_800_000_000);
+        scoring.read(std::slice::from_ref(&raw), now);
         scoring.done_before("score", "posts.raw", 3, 7);
         assert_eq!(exporter.get_finished_spans().unwrap().len(), 1, "offset 7 is not before 7");
         scoring.done_before("score", "posts.raw", 3, 8);
 
         let scored = Record { headers: handed_on(&raw).into_iter().collect(), ..Record::default() };
         let mut storing = Followed::default();
-        storing.read(&[message("posts.scored", 9, &scored), message("posts.scored", 10, &Record::default())]);
+        storing.read(
+            &[message("posts.scored", 9, &scored), message("posts.scored", 10, &Record::default())],
+            now,
+        );
         storing.done_before("store", "posts.scored", 3, 11);
 
         let spans = exporter.get_finished_spans().unwrap();

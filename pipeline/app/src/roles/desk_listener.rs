@@ -76,7 +76,7 @@ async fn renew(tls: DeskTlsSection, certificate: RustlsConfig) {
                 tracing::info!("the desk's new certificate is in force");
             }
             Err(error) => {
-                tracing::warn!(%error, "the desk's new certificate cannot be used; the old one stays in force")
+                tracing::warn!(%error, "the desk's new certificate cannot be used; the old one stays in force");
             }
         }
     }
@@ -151,7 +151,7 @@ mod tests {
             client.get(format!("http://localhost:{port}/")).send().await.is_err(),
             "plain HTTP is refused"
         );
-        let stranger = reqwest::Client::new();
+        let stranger = reqwest::Client::builder().build().unwrap();
         assert!(
             stranger.get(format!("https://localhost:{port}/")).send().await.is_err(),
             "unknown authority"
