@@ -1,4 +1,5 @@
 """Makes a token for every scope at a desk in demonstration mode, as people do: an administrator asks, data protection approves.
+Before that a reviewer suspects one post, so that there is a case to read.
 
 api_token.py URL    prints the token
 """
@@ -36,6 +37,15 @@ class Person:
         return self.page
 
 
+def suspect(url: str) -> None:
+    reviewer = Person(url, "streife")
+    reviewer.get("/queue")
+    reviewer.post("/next")
+    decide = re.search(r'action="(/items/[0-9a-f]+/decide)"', reviewer.page)
+    assert decide, "no post was given"
+    reviewer.post(decide.group(1), decision="norm:StGB-130")
+
+
 def token(url: str) -> str:
     admin = Person(url, "admin")
     admin.get("/tokens")
@@ -50,4 +60,5 @@ def token(url: str) -> str:
 
 
 if __name__ == "__main__":
+    suspect(sys.argv[1].rstrip("/"))
     print(token(sys.argv[1].rstrip("/")))
