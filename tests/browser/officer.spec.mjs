@@ -17,8 +17,8 @@ test("an officer takes a post to an approved referral with a second person", asy
 
   const officer = await people.as("sachbearbeitung");
   await officer.goto(`/cases/${id}`);
-  await officer.locator("form[action$='/seal'] button").click();
-  await officer.waitForLoadState();
+  // The machine secures by itself once the decision can no longer be taken back, and the page shows it by itself.
+  await expect(officer.locator("input[name=move][value=open_form]")).toBeAttached({ timeout: 120_000 });
   await move(officer, "open_form");
   const form = officer.locator("form[action$='/form']");
   for (const box of await form.locator("fieldset.norm input[type=checkbox]:not([name$='.drop'])").all()) await box.check();

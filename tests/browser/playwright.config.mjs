@@ -7,12 +7,15 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   forbidOnly: true,
-  timeout: 180_000,
-  expect: { timeout: 10_000 },
+  // A shared machine may be slow as a whole; what hangs is found by the limits of single steps.
+  timeout: 900_000,
+  expect: { timeout: 20_000 },
   outputDir: process.env.STREIFE_BROWSER_OUT ?? "/tmp/streife-browser",
   reporter: "./reporter.mjs",
   use: {
     baseURL: process.env.STREIFE_BROWSER_URL,
+    actionTimeout: 45_000,
+    navigationTimeout: 60_000,
     locale: "de-DE",
     timezoneId: "Europe/Berlin",
     launchOptions: {

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # The desk in a real browser (Debian's chromium by Playwright): people at work, axe-core on every page, nothing leaves the host.
 #   STREIFE_BROWSER_URL=http://...  uses a desk that already runs in demonstration mode instead of starting one.
+#   STREIFE_BIN=path                uses this program instead of building one.
 # Further arguments go to Playwright, such as `officer` or `--grep "by keyboard"`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tests/suites/demo_desk.bash
 work=$(mktemp -d)
-pid=
 cleanup() {
-    [ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+    stop_desk || true
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -31,25 +32,8 @@ export STREIFE_CHROMIUM STREIFE_BROWSER_OUT=$work/out
 )
 
 if [ -z "${STREIFE_BROWSER_URL:-}" ]; then
-    cargo build --locked --quiet --bin streife
-    node tests/browser/posts.mjs >"$work/posts.jsonl"
-    STREIFE_HOME=$PWD "${CARGO_TARGET_DIR:-target}/debug/streife" up --data "$work/data" --listen 127.0.0.1:0 \
-        --replay "$work/posts.jsonl" >"$work/desk.log" 2>&1 &
-    pid=$!
-    for _ in $(seq 300); do
-        STREIFE_BROWSER_URL=$(grep -o 'http://127.0.0.1:[0-9]*' "$work/desk.log" | head -1 || true)
-        [ -n "$STREIFE_BROWSER_URL" ] && break
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.2
-    done
-    if [ -z "$STREIFE_BROWSER_URL" ]; then
-        echo "the desk did not start:"
-        tail -20 "$work/desk.log"
-        exit 1
-    fi
-    export STREIFE_BROWSER_URL
-    # The replay is stored within seconds; the queue is counted once it no longer grows.
-    sleep "${STREIFE_BROWSER_SETTLE_SECS:-5}"
+    start_desk "$work"
+    export STREIFE_BROWSER_URL=$desk_url
 fi
-cd tests/browser
-node_modules/.bin/playwright test "$@"
+(cd tests/browser && node_modules/.bin/playwright test "$@")
+stop_desk

@@ -36,6 +36,8 @@ if (document.querySelector("[data-live]")) {
       if (part.dataset.live.split(" ").includes(event.data)) later(part);
     }
   });
+  // What was announced before this page listened is lost; a part that waits for the machine looks for itself.
+  live.addEventListener("open", () => document.querySelectorAll("[data-live][data-waits]").forEach(later));
   addEventListener("pagehide", () => live.close());
 }
 

@@ -21,6 +21,13 @@ pub(crate) fn burst(per_hour: &[u64]) -> Option<f64> {
     (now >= MIN_POSTS && sigma >= SIGMA).then_some(sigma)
 }
 
+/// Does the past tell what is usual? A site that has just begun to collect sees everything for the first time, which is
+/// no wave. `observed`: posts of all kinds, by hour.
+pub(crate) fn past_is_known(observed: &[u64]) -> bool {
+    let past = observed.len().saturating_sub(NOW_HOURS);
+    observed.iter().take(past).filter(|posts| **posts > 0).count() >= MIN_PAST_HOURS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +40,13 @@ mod tests {
         assert!(burst(&hours).unwrap() > SIGMA);
         assert_eq!(burst(&hours[40..]), None, "too little past");
         assert_eq!(burst(&[vec![0; 45], vec![0, 3, 4]].concat()), None, "too few posts");
+    }
+
+    #[test]
+    fn a_site_that_has_just_begun_has_no_past() {
+        assert!(!past_is_known(&[vec![0; 45], vec![0, 0, 528]].concat()));
+        assert!(!past_is_known(&[]));
+        assert!(past_is_known(&[5; 48]));
     }
 
     proptest::proptest! {

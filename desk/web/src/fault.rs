@@ -4,7 +4,9 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use streife_cases::store::StoreError;
+use streife_cases::workflow::Refused;
 
+use crate::i18n::{Lang, T};
 use crate::reader::ReadError;
 
 /// An error with its status and a sentence for the person.
@@ -52,7 +54,8 @@ impl IntoResponse for Fault {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Refused(_) | StoreError::Book(_) | StoreError::Invalid(_) => {
+            StoreError::Refused(refused) => Self::new(StatusCode::CONFLICT, not_now(refused)),
+            StoreError::Book(_) | StoreError::Invalid(_) => {
                 Self::new(StatusCode::CONFLICT, error.to_string())
             }
             StoreError::Database(_) | StoreError::Damaged { .. } => {
@@ -65,6 +68,17 @@ impl From<StoreError> for Fault {
             }
         }
     }
+}
+
+/// Somebody or the machine was faster, or something is missing: said in both languages, as the fault knows no viewer.
+fn not_now(refused: &Refused) -> String {
+    let named = |lang| (T(lang).of("move", &refused.what), T(lang).of("state", refused.state.as_str()));
+    let ((what_de, state_de), (what_en, state_en)) = (named(Lang::De), named(Lang::En));
+    format!(
+        "„{what_de}“ geht beim Stand „{state_de}“ nicht; bitte zurückgehen und die Seite neu laden. / \
+         “{what_en}” is not possible at “{state_en}”; please go back and reload the page. ({})",
+        refused.why
+    )
 }
 
 impl From<ReadError> for Fault {

@@ -43,13 +43,14 @@ macro_rules! migration {
 }
 
 /// All migrations. One that has been released is never changed; a new one is added.
-pub const MIGRATIONS: [Migration; 6] = [
+pub const MIGRATIONS: [Migration; 7] = [
     migration!("0001_posts"),
     migration!("0002_ledger"),
     migration!("0003_erasure_runs"),
     migration!("0004_queue_rank"),
     migration!("0005_shadow_rules"),
     migration!("0006_words"),
+    migration!("0007_replies"),
 ];
 
 /// What [`Store::migrate`] did.

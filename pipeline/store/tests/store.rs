@@ -273,6 +273,8 @@ async fn campaigns_changes_and_history_are_read() {
 
     let members = store.campaign_members(CampaignKey(0xabc)).await.unwrap();
     assert_eq!(members.len(), 30);
+    assert_eq!(store.campaign_size(CampaignKey(0xabc)).await.unwrap(), 30);
+    assert_eq!(store.campaign_size(CampaignKey(0xabd)).await.unwrap(), 0);
     assert_eq!(members.iter().filter(|m| m.priority == Priority::Medium).count(), 10);
     let spread = store.campaign_spread(CampaignKey(0xabc)).await.unwrap();
     assert_eq!((spread.len(), spread[0].posts, spread[0].authors, spread[0].sources), (1, 30, 1, 1));

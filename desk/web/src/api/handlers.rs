@@ -10,7 +10,9 @@ use streife_cases::ledger::audit_ledger;
 use streife_cases::store::CaseRow;
 use streife_cases::workflow::CaseState;
 use streife_domain::{PostId, Priority};
-use utoipa::IntoParams;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::answers::{CaseLine, Cases, FiguresNow, Item, Items, Ledger, LedgerLine};
 use super::{ApiError, ApiFault};
@@ -27,14 +29,44 @@ const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 200;
 const MAX_VALUE_CHARS: usize = 100;
 
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Sorting {
+    Mixed,
+    Oldest,
+    Severity,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Low,
+    Medium,
+    High,
+}
+
+/// The names of [`CaseState`], for the description.
+struct StateName;
+
+impl PartialSchema for StateName {
+    fn schema() -> RefOr<Schema> {
+        let names = CaseState::ALL.map(CaseState::as_str);
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for StateName {}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ItemQuery {
-    /// `mixed` (default), `oldest` or `severity`.
-    order: Option<String>,
-    /// `low`, `medium` or `high`.
-    level: Option<String>,
+    /// What comes first; `mixed` by default.
+    #[param(inline)]
+    order: Option<Sorting>,
+    /// Only this level.
+    #[param(inline)]
+    level: Option<Level>,
     /// Language code.
     #[param(max_length = 100)]
     language: Option<String>,
@@ -54,6 +86,7 @@ pub(crate) struct ItemQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct CaseQuery {
     /// Only cases in this state.
+    #[param(inline, value_type = Option<StateName>)]
     state: Option<String>,
     /// Lines, 1 to 200.
     #[param(minimum = 1, maximum = 200)]
@@ -65,7 +98,7 @@ pub(crate) struct CaseQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct LedgerQuery {
     /// `audit/<year>`; this year's by default.
-    #[param(max_length = 100)]
+    #[param(pattern = "^audit/[0-9]{4}$")]
     ledger: Option<String>,
     /// Lines, 1 to 200.
     #[param(minimum = 1, maximum = 200)]
@@ -98,18 +131,15 @@ pub(crate) async fn items(
     query: Result<Query<ItemQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Items>, ApiFault> {
     let Query(query) = query.map_err(|e| Fault::bad(e.body_text()))?;
-    let level = match query.level.as_deref() {
-        None => None,
-        Some("low") => Some(Priority::Low),
-        Some("medium") => Some(Priority::Medium),
-        Some("high") => Some(Priority::High),
-        Some(_) => return Err(Fault::bad("level is low, medium or high").into()),
-    };
-    let order = match query.order.as_deref() {
-        None | Some("mixed") => Order::Mixed,
-        Some("oldest") => Order::Oldest,
-        Some("severity") => Order::Severity,
-        Some(_) => return Err(Fault::bad("order is mixed, oldest or severity").into()),
+    let level = query.level.map(|level| match level {
+        Level::Low => Priority::Low,
+        Level::Medium => Priority::Medium,
+        Level::High => Priority::High,
+    });
+    let order = match query.order {
+        None | Some(Sorting::Mixed) => Order::Mixed,
+        Some(Sorting::Oldest) => Order::Oldest,
+        Some(Sorting::Severity) => Order::Severity,
     };
     let limit = bounded(query.limit)? as usize;
     let filter = QueueFilter {
@@ -218,9 +248,10 @@ pub(crate) async fn audit(
     query: Result<Query<LedgerQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Ledger>, ApiFault> {
     let Query(query) = query.map_err(|e| Fault::bad(e.body_text()))?;
-    let ledger = short(query.ledger, "ledger")?.unwrap_or_else(|| audit_ledger(desk.now()));
+    let ledger = query.ledger.unwrap_or_else(|| audit_ledger(desk.now()));
     let limit = bounded(query.limit)?;
-    if !ledger.starts_with("audit/") {
+    let year = ledger.strip_prefix("audit/").unwrap_or_default();
+    if year.len() != 4 || !year.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Fault::bad("ledger is audit/<year>").into());
     }
     log(&desk, &v, &ledger).await?;

@@ -7,7 +7,7 @@ use streife_domain::{Head, Priority};
 
 use super::show::{line, number};
 use super::{Fields, html, said};
-use crate::burst::burst;
+use crate::burst::{burst, past_is_known};
 use crate::fault::Fault;
 use crate::guard::Viewer;
 use crate::reader::{By, QueueFilter, Series};
@@ -91,14 +91,17 @@ pub(crate) fn address(query: &Fields, changed: &[(&str, &str)]) -> String {
     serde_urlencoded::to_string(pairs).unwrap_or_default()
 }
 
-fn row(v: &Viewer, query: &Fields, by: By, series: &Series) -> SeriesRow {
+fn row(v: &Viewer, query: &Fields, by: By, series: &Series, past_is_known: bool) -> SeriesRow {
     let name = if by == By::Head { v.t.of("head", &series.name) } else { series.name.clone() };
     SeriesRow {
         name,
         total: number(series.total()),
         now: number(series.per_hour.iter().rev().take(3).sum()),
         line: line(&series.per_hour, 120, 28),
-        burst: burst(&series.per_hour).map(|sigma| format!("{sigma:.0} σ")).unwrap_or_default(),
+        burst: burst(&series.per_hour)
+            .filter(|_| past_is_known)
+            .map(|sigma| format!("{sigma:.0} σ"))
+            .unwrap_or_default(),
         link: address(query, &[(by.as_str(), &series.name)]),
     }
 }
@@ -124,7 +127,9 @@ pub(crate) async fn trends(
         flagged.iter_mut().zip(&one.per_hour).for_each(|(sum, n)| *sum += n);
     }
     let all = desk.figures.trends().await?;
-    let rows: Vec<SeriesRow> = series.iter().take(MAX_SERIES).map(|one| row(&v, &query, by, one)).collect();
+    let known = past_is_known(&all.posts_per_hour);
+    let rows: Vec<SeriesRow> =
+        series.iter().take(MAX_SERIES).map(|one| row(&v, &query, by, one, known)).collect();
     let views = desk
         .cases
         .settings(&format!("user/{}", v.user))

@@ -135,6 +135,8 @@ struct CasePage {
     outcomes: [CaseOutcome; 6],
     may_work: bool,
     may_seal: bool,
+    /// The page looks again by itself; only then, as each look is a read on record.
+    waits_for_machine: bool,
     emergency_due: String,
     evidence: Vec<EvidenceLine>,
 }
@@ -215,6 +217,8 @@ pub(crate) async fn show(
         outcomes: CaseOutcome::ALL,
         may_work: v.may(Action::WorkCase),
         may_seal: v.may(Action::Seal),
+        waits_for_machine: case.seal.is_none()
+            && matches!(case.state, CaseState::Suspect | CaseState::Danger | CaseState::Capturing),
         evidence: match &desk.sealer {
             Some(sealer) => sealer.status(&case).await,
             None => Vec::new(),
@@ -379,13 +383,29 @@ pub(crate) async fn make_move(
     Ok(Redirect::to(&format!("/cases/{id}")))
 }
 
-/// Captures and seals what is known of the post.
+/// Captures and seals what is known of the post. The machine does so by itself once the decision can no longer be taken
+/// back: who clicks at the same time, or on a page that is a moment old, is shown the case as it now is.
 pub(crate) async fn seal(
     State(desk): State<DeskState>,
     audited: Audited,
     Path(id): Path<String>,
 ) -> Result<Redirect, Fault> {
     let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    if !on_its_way(&case)
+        && let Err(fault) = seal_now(&desk, &audited, &case).await
+        && !desk.cases.case(&id).await?.is_some_and(|case| on_its_way(&case))
+    {
+        return Err(fault);
+    }
+    desk.announce("cases");
+    Ok(Redirect::to(&format!("/cases/{id}")))
+}
+
+fn on_its_way(case: &Case) -> bool {
+    case.seal.is_some() || case.state == CaseState::Capturing
+}
+
+async fn seal_now(desk: &DeskState, audited: &Audited, case: &Case) -> Result<(), Fault> {
     let sealer = desk
         .sealer
         .clone()
@@ -393,19 +413,16 @@ pub(crate) async fn seal(
     let actor = audited.viewer.actor(Action::Seal)?;
     let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
     let item = audited.item(post).await?.ok_or_else(Fault::not_found)?;
-    let identity = audited.identity_for_seal(&case).await?.ok_or_else(Fault::not_found)?;
-    let (case, _) = desk.cases.apply(&id, actor.clone(), Move::StartCapture, desk.now()).await?;
+    let identity = audited.identity_for_seal(case).await?.ok_or_else(Fault::not_found)?;
+    let (case, _) = desk.cases.apply(&case.id, actor.clone(), Move::StartCapture, desk.now()).await?;
     let what = match sealer.seal(&case, &item, &identity, &actor.user, desk.now()).await {
-        Ok(Some(seal)) => Some(Move::SealEvidence { seal }),
+        Ok(Some(seal)) => Move::SealEvidence { seal },
         // The sealer goes on asking for the stamps and seals the case itself.
-        Ok(None) => None,
-        Err(reason) => Some(Move::CaptureFailed { reason }),
+        Ok(None) => return Ok(()),
+        Err(reason) => Move::CaptureFailed { reason },
     };
-    if let Some(what) = what {
-        desk.cases.apply(&id, actor, what, desk.now()).await?;
-    }
-    desk.announce("cases");
-    Ok(Redirect::to(&format!("/cases/{id}")))
+    desk.cases.apply(&case.id, actor, what, desk.now()).await?;
+    Ok(())
 }
 
 pub(crate) async fn save_form(

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use streife_domain::{Head, Language, PostId, Timestamp};
 use streife_scoring::{Models, OpenOptions};
 use streife_web::reader::{FlaggedItem, ModelMark, ReadError};
+use tokio::sync::Semaphore;
 
 /// Explanations kept; when there are more, all are forgotten and computed anew when asked for.
 const MAX_KEPT: usize = 2_000;
@@ -23,6 +24,9 @@ pub(crate) struct Explainer {
     device: String,
     opened: OnceLock<Option<Models>>,
     kept: Mutex<Kept>,
+    /// One explanation at a time, as there is one session. Who waits waits here and not on a thread: a page that was
+    /// left is then never computed, and the desk need not end with all of them.
+    turn: Arc<Semaphore>,
 }
 
 impl Explainer {
@@ -33,27 +37,45 @@ impl Explainer {
             device: device.to_owned(),
             opened: OnceLock::new(),
             kept: Mutex::default(),
+            turn: Arc::new(Semaphore::new(1)),
         }
     }
 
     /// The marks of an item, without holding up other requests.
     pub(super) async fn marks(self: &Arc<Self>, item: &FlaggedItem) -> Result<Vec<ModelMark>, ReadError> {
         let key = (item.post.post_id, item.post.observed_at);
-        if let Some(marks) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(marks.clone());
+        if let Some(marks) = self.known(&key) {
+            return Ok(marks);
+        }
+        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|e| ReadError(e.to_string()))?;
+        // Somebody else may have asked for the same in the meantime.
+        if let Some(marks) = self.known(&key) {
+            return Ok(marks);
         }
         let (itself, text, language) =
             (Arc::clone(self), item.post.text.clone(), item.verdict.language.clone());
         let (heads, encoded) = (heads(item), item.verdict.encoded);
-        let marks = tokio::task::spawn_blocking(move || itself.compute(&text, &language, &heads, encoded))
-            .await
-            .map_err(|e| ReadError(e.to_string()))?;
+        // What was begun is finished and kept, even when its page is left meanwhile.
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let marks = itself.compute(&text, &language, &heads, encoded);
+            itself.keep(key, marks.clone());
+            marks
+        })
+        .await
+        .map_err(|e| ReadError(e.to_string()))
+    }
+
+    fn keep(&self, key: (PostId, Timestamp), marks: Vec<ModelMark>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MAX_KEPT {
             kept.clear();
         }
-        kept.insert(key, marks.clone());
-        Ok(marks)
+        kept.insert(key, marks);
+    }
+
+    fn known(&self, key: &(PostId, Timestamp)) -> Option<Vec<ModelMark>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     fn open(&self) -> Option<Models> {
@@ -91,4 +113,29 @@ fn heads(item: &FlaggedItem) -> Vec<Head> {
     heads.sort_by(|a, b| score(b).total_cmp(&score(a)));
     heads.truncate(MAX_HEADS);
     heads
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use streife_web::sample::sample_items;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_that_was_left_is_not_explained() {
+        let nowhere = Path::new("/nonexistent");
+        let explainer = Arc::new(Explainer::new(nowhere, nowhere, "cpu"));
+        let item = sample_items(Timestamp::from_secs(1_790_000_000)).remove(0);
+        let busy = explainer.turn.acquire().await.unwrap();
+        let left = tokio::time::timeout(Duration::from_millis(20), explainer.marks(&item)).await;
+        assert!(left.is_err(), "it waits for its turn");
+        drop(busy);
+        tokio::task::yield_now().await;
+        let key = (item.post.post_id, item.post.observed_at);
+        assert!(explainer.known(&key).is_none(), "nobody waits for it any more");
+        explainer.marks(&item).await.unwrap();
+        assert!(explainer.known(&key).is_some());
+    }
 }

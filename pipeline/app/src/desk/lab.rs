@@ -230,6 +230,16 @@ mod tests_of_lab {
         );
     }
 
+    /// What a new rule begins with works, on the bundled sample too: who tries the desk sees hits.
+    #[test]
+    fn the_rule_that_a_new_one_begins_with_is_sound() {
+        let template = include_str!("../../../../desk/web/assets/new-rule.yaml");
+        let source = template.replace("OWNER", "anna").replace("REVIEW_BY", "2027-01-31");
+        let folder = tempfile::tempdir().unwrap();
+        let report = lab(folder.path()).check(&text(Kind::Rule, "w-neu", &source), true);
+        assert!(report.sound() && report.tests.iter().all(TestLine::ok), "{report:?}");
+    }
+
     #[test]
     fn the_engine_itself_refuses_the_owner_as_approver() {
         let folder = tempfile::tempdir().unwrap();

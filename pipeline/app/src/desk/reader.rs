@@ -102,12 +102,16 @@ impl FlaggedReader for StoreReader {
 
     async fn item(&self, id: PostId) -> Result<Option<FlaggedItem>, ReadError> {
         let Some(found) = self.store.item(id).await.map_err(read_error)? else { return Ok(None) };
-        let members = self.store.campaign_members(found.post.campaign).await.map_err(read_error)?;
-        let changes = self.store.changes(id).await.map_err(read_error)?;
+        let platform = found.post.platform.clone();
+        let (copies, changes, thread) = tokio::try_join!(
+            self.store.campaign_size(found.post.campaign),
+            self.store.changes(id),
+            self.store.thread(id, &platform),
+        )
+        .map_err(read_error)?;
         let mut item = Self::listed(found);
-        item.copies = members.len().max(1) as u64;
+        item.copies = copies.max(1);
         item.changes = changes;
-        let thread = self.store.thread(id, &item.post.platform).await.map_err(read_error)?;
         item.thread = thread
             .into_iter()
             .map(|near| ThreadPost { above: near.above, text: near.text, posted_at: near.posted_at })

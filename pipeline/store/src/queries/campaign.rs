@@ -79,6 +79,20 @@ impl Store {
             .collect()
     }
 
+    /// How many posts of a campaign are stored: a figure for every look at an item, so answered by the index on campaigns
+    /// alone. A post whose text was changed counts as long as the earlier text is stored; an erased one does not.
+    ///
+    /// # Errors
+    /// What ClickHouse says.
+    pub async fn campaign_size(&self, campaign: CampaignKey) -> Result<u64, StoreError> {
+        let query = self.client().query(
+            "SELECT uniqExact(post_id) FROM (SELECT post_id FROM flagged_posts WHERE campaign = {campaign:UInt64} \
+             UNION ALL SELECT post_id FROM recent_posts WHERE campaign = {campaign:UInt64}) \
+             WHERE post_id NOT IN (SELECT post_id FROM erasures)",
+        );
+        Ok(query.param("campaign", campaign.0).fetch_one().await?)
+    }
+
     /// A campaign hour by hour.
     ///
     /// # Errors

@@ -91,24 +91,23 @@ impl Store {
         let ids: Vec<u128> = posts.iter().map(|post| post.0).collect();
         let mut found: HashMap<u128, FlaggedItem> = HashMap::new();
         for chunk in ids.chunks(MAX_IDS) {
-            let rows: Vec<FlaggedPostRow> = self
+            let rows = self
                 .client()
                 .query(
                     "SELECT ?fields FROM flagged_posts PREWHERE post_id IN {ids:Array(UInt128)} \
                      ORDER BY version DESC LIMIT 1 BY post_id",
                 )
                 .param("ids", chunk)
-                .fetch_all()
-                .await?;
-            let erased: Vec<ErasedRow> = self
+                .fetch_all::<FlaggedPostRow>();
+            let erased = self
                 .client()
                 .query(
                     "SELECT post_id, toUnixTimestamp64Micro(max(erased_at)) AS erased_at FROM erasures \
                      WHERE post_id IN {ids:Array(UInt128)} GROUP BY post_id",
                 )
                 .param("ids", chunk)
-                .fetch_all()
-                .await?;
+                .fetch_all::<ErasedRow>();
+            let (rows, erased) = tokio::try_join!(rows, erased)?;
             let erased: HashMap<u128, i64> =
                 erased.into_iter().map(|row| (row.post_id, row.erased_at)).collect();
             for row in rows {

@@ -49,7 +49,9 @@ impl Store {
     pub async fn thread(&self, post: PostId, platform: &str) -> Result<Vec<Neighbour>, StoreError> {
         let ties: Option<TiesRow> = self
             .client()
-            .query("SELECT ?fields FROM flagged_identities FINAL WHERE post_id = {post:UInt128}")
+            .query(
+                "SELECT ?fields FROM flagged_identities WHERE post_id = {post:UInt128} ORDER BY version DESC LIMIT 1",
+            )
             .param("post", post.0)
             .fetch_optional()
             .await?;
@@ -58,7 +60,8 @@ impl Store {
         let below: Vec<IdRow> = self
             .client()
             .query(
-                "SELECT post_id FROM flagged_identities FINAL WHERE reply_to = {native:String} \
+                // Without FINAL, which would merge whole columns first: what a post answers never changes.
+                "SELECT DISTINCT post_id FROM flagged_identities WHERE reply_to = {native:String} \
                  ORDER BY post_id LIMIT {limit:UInt32}",
             )
             .param("native", &ties.native_id)

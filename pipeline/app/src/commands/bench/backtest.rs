@@ -111,7 +111,7 @@ fn counting(patterns: &[&str]) -> String {
     format!("SELECT count() FROM recent_posts WHERE {}", all.join(" AND "))
 }
 
-async fn statement(config: &StoreConfig, sql: &str) -> anyhow::Result<String> {
+pub(super) async fn statement(config: &StoreConfig, sql: &str) -> anyhow::Result<String> {
     let answer = reqwest::Client::builder()
         .no_proxy()
         .build()?

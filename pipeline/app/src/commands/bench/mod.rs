@@ -5,6 +5,7 @@
 
 mod backtest;
 mod corpus;
+mod desk;
 mod encoder;
 pub(crate) mod evidence;
 mod figure;
@@ -68,6 +69,11 @@ const BENCHES: &[Bench] = &[
         name: "encoder",
         about: "encoder, gate, language and tokeniser, beside a bare ONNX Runtime loop, whatlang and (with --features peers) tokenizers",
         run: encoder::run,
+    },
+    Bench {
+        name: "desk",
+        about: "two hundred reviewers on one queue of a million flagged posts: nothing twice, no claim lost, and how long it takes",
+        run: desk::run,
     },
     Bench {
         name: "evidence",
