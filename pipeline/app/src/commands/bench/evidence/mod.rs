@@ -61,6 +61,7 @@ impl Collector for Made {
                     url: format!("{site}/{name}/{}", case.id),
                     post: post.post.clone(),
                     account: post.account.clone(),
+                    keep: Keep::Page,
                 });
             captures = pages.capture_all(&wanted, &circumstances).await;
         }
