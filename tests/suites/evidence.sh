@@ -72,7 +72,24 @@ if ! "$venv/bin/python" -c "import stix2, pymisp, wacz, rfc3161_client, pyhanko"
         stix2-validator==3.2.0 >/dev/null 2>&1
 fi
 
-# The long tests of the crates. A nested count would be counted twice, so their lines go to the log alone.
+# Tests of the crates, the long ones too. They count one by one; a runner that does not even start counts as one failure.
+# One selection of packages throughout: another one would build everything they rest on anew.
+packages=(-p streife-evidence -p streife-referral -p streife-app)
+crate_tests() { # name, arguments of cargo test
+    local name=$1 code=0 counts
+    shift
+    cargo test --locked --quiet "${packages[@]}" "$@" >"$work/log" 2>&1 || code=$?
+    read -r -a counts < <(awk '/^test result:/ { for (i = 1; i <= NF; i++) { if ($i ~ /^passed/) p += $(i-1); if ($i ~ /^failed/) f += $(i-1) } }
+        END { print p + 0, f + 0 }' "$work/log")
+    passed=$((passed + counts[0])) failed=$((failed + counts[1]))
+    if [ "$code" = 0 ] && [ "${counts[0]}" -gt 0 ]; then
+        echo "ok       $name: ${counts[0]} tests"
+    else
+        [ "${counts[1]}" -gt 0 ] || failed=$((failed + 1))
+        echo "FAILED   $name: cargo test $*"
+        grep -E '^(error|test .*FAILED|---- )|panicked' -A 6 "$work/log" | tail -n 60 | sed 's/^/         /'
+    fi
+}
 if [ -z "${STREIFE_EVIDENCE_DIR:-}" ]; then
     without=()
     leave_out() { without+=(--skip "$1") && skip "$2" "$3"; }
@@ -80,11 +97,10 @@ if [ -z "${STREIFE_EVIDENCE_DIR:-}" ]; then
     sh tests/servers/wordpress.sh fetch || leave_out wordpress "pages of WordPress" "it cannot be had here"
     sh tests/servers/gotosocial.sh fetch || leave_out gotosocial "pages of GoToSocial" "it cannot be had here"
     unshare --map-root-user --mount true 2>/dev/null || leave_out disk "a full disk" "no namespaces for a disk of its own"
-    long() { cargo test --locked --quiet "$@" -- --include-ignored "${without[@]}"; }
-    check "streife-evidence, long tests (a thousand changed packages, a browser)" long -p streife-evidence
-    check "streife-referral, long tests" long -p streife-referral
-    check "time-stamp client, page capture, hand-over" long -p streife-app evidence
-    check "build" cargo build --locked --quiet --bin streife
+    crate_tests "evidence and referral (a thousand changed packages, a browser, a full disk)" \
+        --lib --test '*' -- --include-ignored "${without[@]}"
+    crate_tests "time-stamp client, page capture, hand-over" --bin streife -- --include-ignored evidence "${without[@]}"
+    check "build" cargo build --locked --quiet "${packages[@]}" --bin streife
 fi
 streife=$target/debug/streife
 export STREIFE_HOME=$root

@@ -3,7 +3,7 @@
 use streife_domain::Timestamp;
 
 use crate::offence::Catalogue;
-use crate::workflow::{Case, CaseState};
+use crate::workflow::{Case, CaseState, NoticeKind};
 
 /// A recipient that has not answered after this long is asked.
 pub const ACKNOWLEDGE_SECS: i64 = 14 * 86_400;
@@ -11,6 +11,11 @@ pub const ACKNOWLEDGE_SECS: i64 = 14 * 86_400;
 pub const ANSWER_SECS: i64 = 7 * 86_400;
 /// A recall is confirmed within this time.
 pub const CONFIRM_RECALL_SECS: i64 = 3 * 86_400;
+/// A platform that has not decided on a notice after this long is asked. The law names no day: it acknowledges
+/// "without undue delay" and decides "in a timely manner" (Art. 16 (4) to (6) Digital Services Act).
+pub const NOTICE_SECS: i64 = 7 * 86_400;
+/// Terrorist content is removed within this time of the order's receipt (Art. 3 (3) Regulation (EU) 2021/784).
+pub const REMOVAL_SECS: i64 = 3_600;
 /// A day ends this long after it begins; a deadline given as a day counts to its end.
 const DAY_SECS: i64 = 86_400;
 
@@ -25,6 +30,10 @@ pub enum Due {
     Acknowledgement,
     /// The answer to the oldest open question.
     Answer,
+    /// The platform's decision on the oldest open notice.
+    NoticeDecision,
+    /// The removal of terrorist content, by the oldest open order.
+    Removal,
     /// The confirmation that a recalled package is gone.
     RecallConfirmation,
     /// The review for erasure.
@@ -39,6 +48,8 @@ impl Due {
             Self::EmergencyApproval => "emergency_approval",
             Self::Acknowledgement => "acknowledgement",
             Self::Answer => "answer",
+            Self::NoticeDecision => "notice_decision",
+            Self::Removal => "removal",
             Self::RecallConfirmation => "recall_confirmation",
             Self::Review => "review",
         }
@@ -78,6 +89,13 @@ pub fn deadlines(case: &Case) -> Vec<Deadline> {
         let open = case.questions.iter().find(|question| question.answer.is_none());
         add(Due::Answer, open.map(|question| question.at.plus_secs(ANSWER_SECS)));
     }
+    for (kind, due, secs) in [
+        (NoticeKind::Dsa, Due::NoticeDecision, NOTICE_SECS),
+        (NoticeKind::RemovalOrder, Due::Removal, REMOVAL_SECS),
+    ] {
+        let open = case.notices.iter().find(|notice| notice.kind == kind && notice.answer.is_none());
+        add(due, open.map(|notice| notice.at.plus_secs(secs)));
+    }
     if case.state == CaseState::Recalled && case.recall_confirmed.is_empty() {
         add(Due::RecallConfirmation, case.recalled_at.map(|at| at.plus_secs(CONFIRM_RECALL_SECS)));
     }
@@ -105,7 +123,7 @@ fn complaint(case: &Case) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::legal::{ComplaintForm, LegalForm};
-    use crate::workflow::{Emergency, Question};
+    use crate::workflow::{Emergency, Notice, Question};
 
     const NOW: Timestamp = Timestamp::from_secs(1_783_166_400);
 
@@ -143,5 +161,11 @@ mod tests {
         assert!(deadlines(&case)[0].is_over(NOW.plus_secs(CONFIRM_RECALL_SECS + 1)));
         case.recall_confirmed.push(("d".into(), NOW));
         assert_eq!(due(&case), ["review"]);
+        let notice = |kind| Notice { at: NOW, kind, recipient: "Dienst".into(), answer: None };
+        case.notices = vec![notice(NoticeKind::Dsa), notice(NoticeKind::RemovalOrder)];
+        assert_eq!(due(&case), ["removal", "notice_decision", "review"]);
+        assert_eq!(deadlines(&case)[0].at, NOW.plus_secs(3_600));
+        case.notices[1].answer = Some((NOW, "c".into(), "entfernt".into()));
+        assert_eq!(due(&case), ["notice_decision", "review"]);
     }
 }

@@ -3,7 +3,7 @@
 use crate::offence::Catalogue;
 use crate::workflow::{
     BULK_UNDO_SECS, Case, CaseEvent, CaseState as S, DISMISSED_GRACE_SECS, Disposal, EMERGENCY_APPROVAL_SECS,
-    Emergency, LEASE_SECS, Move, Opinion, Question, REVIEW_SECS, UNDO_SECS, missing_for_draft,
+    Emergency, LEASE_SECS, Move, Opinion, REVIEW_SECS, UNDO_SECS, missing_for_draft,
 };
 
 /// The shortest reason that says something.
@@ -220,20 +220,8 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
             case.file_number = Some(file_number.clone());
             case.state = S::Acknowledged;
         }
-        Move::Ask { question } => {
-            from(case, &[S::Sent, S::Acknowledged, S::Outcome])?;
-            said(question)?;
-            case.questions.push(Question { at: event.at, text: question.clone(), answer: None });
-        }
-        Move::Answer { number, answer } => {
-            from(case, &[S::Sent, S::Acknowledged, S::Outcome])?;
-            said(answer)?;
-            let asked = number.checked_sub(1).and_then(|at| case.questions.get_mut(at));
-            let asked = asked.ok_or_else(|| format!("there is no question {number}"))?;
-            if asked.answer.is_some() {
-                return Err(format!("question {number} is answered"));
-            }
-            asked.answer = Some((event.at, actor.to_owned(), answer.clone()));
+        Move::Ask { .. } | Move::Answer { .. } | Move::Notify { .. } | Move::NoticeAnswered { .. } => {
+            crate::correspondence::apply(case, event, actor)?;
         }
         Move::ConfirmRecall { recipient } => {
             from(case, &[S::Recalled])?;
@@ -309,7 +297,7 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
     Ok(())
 }
 
-fn from(case: &Case, allowed: &[S]) -> Edge {
+pub(crate) fn from(case: &Case, allowed: &[S]) -> Edge {
     if allowed.contains(&case.state) {
         return Ok(());
     }
@@ -326,7 +314,7 @@ fn held(case: &Case, actor: &str) -> Edge {
     }
 }
 
-fn said(reason: &str) -> Edge {
+pub(crate) fn said(reason: &str) -> Edge {
     if reason.trim().chars().count() < MIN_REASON_CHARS {
         return Err(format!("a reason of at least {MIN_REASON_CHARS} characters is missing"));
     }
@@ -491,6 +479,8 @@ fn erase(case: &mut Case, certificate_sha256: &str) -> Edge {
     case.certificate_sha256 = Some(certificate_sha256.to_owned());
     case.form = None;
     case.unmasked.clear();
+    case.questions.clear();
+    case.notices.clear();
     case.resume = None;
     case.holder = None;
     case.state = S::Erased;

@@ -11,6 +11,7 @@
 //! No web, no log, no ClickHouse here.
 
 pub mod canonical;
+mod correspondence;
 pub mod deadlines;
 mod edges;
 pub mod ledger;

@@ -19,7 +19,7 @@ use crate::role::{Role, may};
 pub use case::{Case, Emergency};
 pub use moves::{CaseEvent, Move};
 pub use state::CaseState;
-pub use values::{CaseOutcome, DismissReason, Disposal, Opinion, Question, Seal};
+pub use values::{CaseOutcome, DismissReason, Disposal, Notice, NoticeKind, Opinion, Question, Seal};
 
 /// How long a claim holds without a heartbeat.
 pub const LEASE_SECS: i64 = 15 * 60;

@@ -8,7 +8,7 @@ use streife_cases::offence::Catalogue;
 use streife_cases::role::Role;
 use streife_cases::workflow::{
     Actor, Case, CaseEvent, CaseOutcome, CaseState, DismissReason, Disposal, Effects, LEASE_SECS, Move,
-    Opinion, Refused, Seal, step,
+    NoticeKind, Opinion, Question, Refused, Seal, step,
 };
 use streife_domain::{Reach, Timestamp};
 
@@ -93,6 +93,8 @@ fn moves() -> Vec<Move> {
         Move::Acknowledge { file_number: "1 Js 2/26".to_owned() },
         Move::Ask { question: text() },
         Move::Answer { number: 1, answer: text() },
+        Move::Notify { notice: NoticeKind::RemovalOrder, recipient: text() },
+        Move::NoticeAnswered { number: 1, answer: text() },
         Move::RecordOutcome { outcome: CaseOutcome::Charged },
         Move::Recall { reason: text() },
         Move::ConfirmRecall { recipient: text() },
@@ -291,6 +293,36 @@ fn a_recipient_asks_is_answered_once_and_confirms_a_recall() {
         confirm(),
     );
     assert_eq!((drive.0.state, drive.0.recall_confirmed.len()), (CaseState::Recalled, 1));
+}
+
+#[test]
+fn a_platform_hears_of_a_post_only_when_it_is_sealed_and_two_people_decided_and_its_words_go_with_the_case() {
+    let mut drive = Drive::form_open();
+    drive.go("olaf", Role::CaseOfficer, Move::FillForm { form: Box::new(full_form("StGB-188")) }).go(
+        "olaf",
+        Role::CaseOfficer,
+        Move::Draft { addressee: "StA Musterstadt".to_owned() },
+    );
+    let notify = || Move::Notify { notice: NoticeKind::RemovalOrder, recipient: "Dienst AG".to_owned() };
+    assert!(drive.attempt("olaf", Role::CaseOfficer, notify()).is_err(), "one person alone");
+    drive.go("lea", Role::Lead, Move::Approve);
+    assert!(drive.attempt("rita", Role::Reviewer, notify()).is_err(), "no right");
+    drive.go("olaf", Role::CaseOfficer, notify());
+    let answer = |number| Move::NoticeAnswered { number, answer: "entfernt um 12:40 Uhr".to_owned() };
+    for number in [0, 2] {
+        assert!(drive.attempt("olaf", Role::CaseOfficer, answer(number)).is_err(), "{number}");
+    }
+    drive.go("olaf", Role::CaseOfficer, answer(1));
+    assert!(drive.attempt("olaf", Role::CaseOfficer, answer(1)).is_err(), "it is answered");
+    drive.0.questions.push(Question { at: START, text: "Was stand in dem Beitrag?".into(), answer: None });
+    let without_seal = Case { seal: None, ..drive.0.clone() };
+    let event = CaseEvent { at: START, actor: Actor::new("olaf", Role::CaseOfficer), what: notify() };
+    assert!(step(&without_seal, &event).is_err(), "it may vanish before it is secured");
+    let review = Case { state: CaseState::Review, ..drive.0.clone() };
+    let what = Move::Erase { certificate_sha256: "ab".repeat(32) };
+    let event = CaseEvent { at: START, actor: Actor::new("lea", Role::Lead), what };
+    let (erased, _) = step(&review, &event).unwrap();
+    assert!(erased.questions.is_empty() && erased.notices.is_empty());
 }
 
 #[test]

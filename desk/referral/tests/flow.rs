@@ -135,6 +135,25 @@ async fn a_capture_that_takes_long_holds_up_no_other() {
     assert_eq!((done, world.case(&slow).await.state), (2, CaseState::Sealed));
 }
 
+#[tokio::test]
+async fn the_oldest_of_many_waiting_cases_gets_its_turn_in_the_same_round() {
+    let world = World::new().await;
+    world.fail_collecting(Some("the store is away"));
+    let oldest = world.suspected().await;
+    // More than two pages of newer ones.
+    for number in 1..=230 {
+        world.wait(1);
+        world.another_suspected(number).await;
+    }
+    world.wait(11);
+    assert_eq!(world.evidence.work().await.unwrap(), 0);
+    let status = world.evidence.status(&oldest).await.unwrap();
+    let (why, next) = status.waiting.unwrap();
+    assert!(why.contains("the store is away") && next > world.now(), "{why}");
+    let tried = world.cases.cases(Some(CaseState::Suspect), 1_000).await.unwrap();
+    assert!(tried.iter().all(|row| row.updated_at == world.now()), "every one was tried");
+}
+
 /// Set in the process that [`a_disk_full_at_any_moment_loses_nothing`] starts on a small disk.
 const SMALL_DISK: &str = "STREIFE_TEST_SMALL_DISK";
 

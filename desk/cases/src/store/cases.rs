@@ -201,9 +201,32 @@ impl CaseStore {
                         .await?
                 }
             };
-        rows.iter()
-            .map(|row| Ok(CaseRow { case: body(row)?, updated_at: time(row, "updated_at")? }))
-            .collect()
+        rows.iter().map(case_row).collect()
+    }
+
+    /// Cases in one state in the order of their last change, behind `place` (last change and number of a case); from the
+    /// oldest on without one. A reader that goes from page to page misses no case that stays as it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cases_behind(
+        &self,
+        state: CaseState,
+        place: Option<&(Timestamp, String)>,
+        limit: i64,
+    ) -> Result<Vec<CaseRow>> {
+        let (changed, id) = place.map_or((i64::MIN, ""), |(at, id)| (at.as_micros(), id.as_str()));
+        let rows = sqlx::query(
+            "SELECT body, updated_at FROM cases WHERE state = $1 AND (updated_at > $2 OR (updated_at = $2 AND id > $3)) \
+             ORDER BY updated_at, id LIMIT $4",
+        )
+        .bind(state.as_str())
+        .bind(changed)
+        .bind(id.to_owned())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(case_row).collect()
     }
 
     /// Which of `posts` are no longer simply waiting: post id, state, holder.
@@ -471,6 +494,10 @@ async fn claims_and_decisions(write: &mut Write, next: &Case, event: &CaseEvent)
     .execute(&mut *write.tx)
     .await?;
     Ok(())
+}
+
+fn case_row(row: &AnyRow) -> Result<CaseRow> {
+    Ok(CaseRow { case: body(row)?, updated_at: time(row, "updated_at")? })
 }
 
 fn body(row: &AnyRow) -> Result<Case> {

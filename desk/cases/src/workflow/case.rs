@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use streife_domain::Timestamp;
 
-use super::{CaseOutcome, CaseState, Opinion, Question, REVIEW_SECS, Seal};
+use super::{CaseOutcome, CaseState, Notice, Opinion, Question, REVIEW_SECS, Seal};
 use crate::legal::LegalForm;
 
 /// An alert that went out before approval.
@@ -69,6 +69,9 @@ pub struct Case {
     /// What the recipient asked back, oldest first.
     #[serde(default)]
     pub questions: Vec<Question>,
+    /// Notices that reached platforms, oldest first.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
     /// When it was called back.
     #[serde(default)]
     pub recalled_at: Option<Timestamp>,
@@ -112,6 +115,7 @@ impl Case {
             sent_at: None,
             file_number: None,
             questions: Vec::new(),
+            notices: Vec::new(),
             recalled_at: None,
             recall_confirmed: Vec::new(),
             outcome: None,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use streife_domain::Timestamp;
 
-use super::{Actor, CaseOutcome, DismissReason, Disposal, Opinion, Seal};
+use super::{Actor, CaseOutcome, DismissReason, Disposal, NoticeKind, Opinion, Seal};
 use crate::legal::LegalForm;
 use crate::role::Action;
 
@@ -151,6 +151,20 @@ pub enum Move {
         /// What was answered.
         answer: String,
     },
+    /// A notice about the post reached a platform, or a removal order was served on it.
+    Notify {
+        /// What it was.
+        notice: NoticeKind,
+        /// Which service, or its representative.
+        recipient: String,
+    },
+    /// The platform told what it decided.
+    NoticeAnswered {
+        /// Which notice, from 1.
+        number: usize,
+        /// What was decided.
+        answer: String,
+    },
     /// The recipient told how it ended.
     RecordOutcome {
         /// The outcome.
@@ -227,6 +241,8 @@ impl Move {
             Self::Acknowledge { .. } => "acknowledge",
             Self::Ask { .. } => "ask",
             Self::Answer { .. } => "answer",
+            Self::Notify { .. } => "notify",
+            Self::NoticeAnswered { .. } => "notice_answered",
             Self::RecordOutcome { .. } => "record_outcome",
             Self::Recall { .. } => "recall",
             Self::ConfirmRecall { .. } => "confirm_recall",
@@ -266,6 +282,8 @@ impl Move {
             | Self::Acknowledge { .. }
             | Self::Ask { .. }
             | Self::Answer { .. }
+            | Self::Notify { .. }
+            | Self::NoticeAnswered { .. }
             | Self::ConfirmRecall { .. }
             | Self::RecordOutcome { .. } => Some(Action::WorkCase),
             Self::Adjudicate { .. }

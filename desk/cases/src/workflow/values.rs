@@ -88,6 +88,39 @@ pub struct Question {
     pub answer: Option<(Timestamp, String, String)>,
 }
 
+/// What is sent to a platform beside the referral.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// A notice of illegal content (Art. 16 Digital Services Act).
+    Dsa,
+    /// A removal order of the competent authority (Art. 3 Regulation (EU) 2021/784).
+    RemovalOrder,
+}
+
+impl NoticeKind {
+    /// The written form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dsa => "dsa",
+            Self::RemovalOrder => "removal_order",
+        }
+    }
+}
+
+/// A notice that reached a platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// When it reached the platform; its clock begins here.
+    pub at: Timestamp,
+    /// What it was.
+    pub kind: NoticeKind,
+    /// Whom it went to.
+    pub recipient: String,
+    /// When the platform's decision came, who recorded it, and what it was.
+    pub answer: Option<(Timestamp, String, String)>,
+}
+
 /// How a referral ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,7 +1,7 @@
 //! A page as a headless browser (Chromium) shows it: picture, print, document. All three are taken of one loading, so
 //! that they show the same page even while it is being edited; what that did not give is tried once more on its own,
-//! and said to come from a loading of its own. Every run has a time and a size limit and a profile that is thrown
-//! away, so that one failure leaves the others and is named.
+//! and said to come from a loading of its own. A page whose scripts never rest is shown without them. Every run has a
+//! time and a size limit and a profile that is thrown away, so that one failure leaves the others and is named.
 //!
 //! The picture is kept twice: as it came, and under a strip with address, time and the hash of the plain one. The
 //! strip is drawn by the browser too, from a page of ours that loads nothing but that picture.
@@ -30,6 +30,9 @@ const MAX_CAPTION_CHARS: usize = 260;
 const MAX_VERSION_CHARS: usize = 80;
 /// Saying its version takes a browser no longer than this.
 const VERSION_TIME: Duration = Duration::from_secs(10);
+
+/// Preferences of a profile in which no page may run scripts.
+const WITHOUT_SCRIPTS: &str = r#"{"profile":{"default_content_setting_values":{"javascript":2}}}"#;
 
 /// How to run the browser.
 #[derive(Debug, Clone)]
@@ -109,30 +112,52 @@ pub struct PageCapture {
 /// Captures the page at `url`; blocks for at most twice the limit, and once more for the strip. `scratch` is an empty
 /// folder, whose contents are this function's. `at` goes into the strip.
 pub fn capture(url: &str, at: Timestamp, options: &BrowserOptions, scratch: &Path) -> PageCapture {
-    let shared = scratch.join("together");
-    let together = run(&Target::Public(url), options, &shared, &VIEWS);
+    let target = Target::Public(url);
+    let together = run(&target, options, &scratch.join("together"), &VIEWS, Scripts::Run);
     let mut page = PageCapture { version: version(options, scratch), ..PageCapture::default() };
-    let alone = |kind: &'static Kind| move || one(&Target::Public(url), options, scratch, kind);
-    let taken: Vec<Result<Vec<u8>, BrowserError>> = std::thread::scope(|scope| {
+    let timed_out = together.iter().any(|view| matches!(view, Err(BrowserError::TimedOut(_))));
+    let (target, still) = (&target, scratch.join("still"));
+    let taken: Vec<(Loading, Result<Vec<u8>, BrowserError>)> = std::thread::scope(|scope| {
+        // A page that never rests: what its server sent can still be shown, without what its scripts make of it.
+        let still = timed_out.then(|| scope.spawn(|| run(target, options, &still, &VIEWS, Scripts::Blocked)));
         let again: Vec<_> = VIEWS
             .iter()
             .zip(together)
-            .map(|(kind, outcome)| outcome.map_err(|error| (error, scope.spawn(alone(kind)))))
+            .map(|(kind, outcome)| {
+                outcome.map_err(|error| (error, scope.spawn(move || one(target, options, scratch, kind))))
+            })
             .collect();
-        let wait = |(first, retry): (BrowserError, std::thread::ScopedJoinHandle<'_, _>)| {
-            retry.join().unwrap_or(Err(first))
+        let alone: Vec<_> = again
+            .into_iter()
+            .map(|outcome| match outcome {
+                Ok(bytes) => (Loading::Together, Ok(bytes)),
+                Err((first, retry)) => (Loading::Alone, retry.join().unwrap_or(Err(first))),
+            })
+            .collect();
+        let still = still.and_then(|still| still.join().ok()).unwrap_or_default();
+        let mut still = still.into_iter().map(Result::ok);
+        let or_still = |(loading, outcome): (Loading, Result<_, _>)| match (outcome, still.next().flatten()) {
+            (Err(_), Some(bytes)) => (Loading::WithoutScripts, Ok(bytes)),
+            (outcome, _) => (loading, outcome),
         };
-        again.into_iter().map(|outcome| outcome.or_else(wait)).collect()
+        alone.into_iter().map(or_still).collect()
     });
-    let from_own_loading: Vec<&str> = VIEWS
-        .iter()
-        .zip(&taken)
-        .filter(|(kind, outcome)| outcome.is_ok() && !shared.join(kind.file).exists())
-        .map(|(kind, _)| kind.name)
-        .collect();
-    if !from_own_loading.is_empty() {
-        let why = format!("{}: aus einem eigenen Aufruf der Seite", from_own_loading.join(", "));
-        page.missing.push(Missing { what: "Gemeinsamer Aufruf".to_owned(), why });
+    for (loading, why) in [
+        (Loading::Alone, "aus einem eigenen Aufruf der Seite"),
+        (
+            Loading::WithoutScripts,
+            "aus einem eigenen Aufruf der Seite ohne ihre Skripte, die kein Ende nahmen",
+        ),
+    ] {
+        let views = VIEWS.iter().zip(&taken);
+        let names: Vec<&str> = views
+            .filter(|(_, (by, outcome))| *by == loading && outcome.is_ok())
+            .map(|(kind, _)| kind.name)
+            .collect();
+        if !names.is_empty() {
+            let why = format!("{}: {why}", names.join(", "));
+            page.missing.push(Missing { what: "Gemeinsamer Aufruf".to_owned(), why });
+        }
     }
     let mut note = |what: &str, outcome: Result<Vec<u8>, BrowserError>| match outcome {
         Ok(bytes) => Some(bytes),
@@ -141,7 +166,7 @@ pub fn capture(url: &str, at: Timestamp, options: &BrowserOptions, scratch: &Pat
             None
         }
     };
-    let mut views = VIEWS.iter().zip(taken).map(|(kind, outcome)| note(kind.name, outcome));
+    let mut views = VIEWS.iter().zip(taken).map(|(kind, (_, outcome))| note(kind.name, outcome));
     let (plain, page_pdf, dom_html) =
         (views.next().flatten(), views.next().flatten(), views.next().flatten());
     drop(views);
@@ -219,6 +244,21 @@ enum Target<'a> {
     Own(&'a Path),
 }
 
+/// Whether the scripts of a page run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scripts {
+    Run,
+    Blocked,
+}
+
+/// Which loading of the page a view is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loading {
+    Together,
+    Alone,
+    WithoutScripts,
+}
+
 /// One of the views of a page.
 struct Kind {
     /// What it is called in a report.
@@ -282,7 +322,7 @@ fn one(
     kind: &'static Kind,
 ) -> Result<Vec<u8>, BrowserError> {
     let folder = scratch.join(format!("{}.run", kind.file));
-    let taken = run(target, options, &folder, std::slice::from_ref(kind));
+    let taken = run(target, options, &folder, std::slice::from_ref(kind), Scripts::Run);
     taken.into_iter().next().unwrap_or(Err(BrowserError::Nothing(kind.name)))
 }
 
@@ -292,8 +332,9 @@ fn run(
     options: &BrowserOptions,
     folder: &Path,
     kinds: &'static [Kind],
+    scripts: Scripts,
 ) -> Vec<Result<Vec<u8>, BrowserError>> {
-    let ended = launch(target, options, folder, kinds);
+    let ended = launch(target, options, folder, kinds, scripts);
     let finished = ended.is_ok();
     let mut why = ended.err();
     kinds
@@ -315,6 +356,7 @@ fn launch(
     options: &BrowserOptions,
     folder: &Path,
     kinds: &[Kind],
+    scripts: Scripts,
 ) -> Result<(), BrowserError> {
     let url = match target {
         Target::Public(url) => {
@@ -331,7 +373,11 @@ fn launch(
         }
     };
     let profile = folder.join("profile");
-    fs::create_dir_all(&profile)?;
+    fs::create_dir_all(profile.join("Default"))?;
+    if scripts == Scripts::Blocked {
+        // By the browser's own setting, as a reader would: its switch for it also stops the browser's own pages.
+        fs::write(profile.join("Default/Preferences"), WITHOUT_SCRIPTS)?;
+    }
     let files: Vec<PathBuf> = kinds.iter().map(|kind| folder.join(kind.file)).collect();
     let mut stdout = Stdio::null();
     let mut wanted = Vec::with_capacity(kinds.len());
@@ -395,94 +441,5 @@ fn wait(mut child: Child, files: &[&Path], options: &BrowserOptions) -> Result<(
 
 #[cfg(test)]
 #[cfg(unix)]
-mod tests {
-    use super::*;
-
-    /// A stand-in for the browser: a shell script that gets the arguments.
-    fn with_script(script: &str, url: &str) -> PageCapture {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("browser");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let options = BrowserOptions {
-            program,
-            time_limit: Duration::from_millis(400),
-            max_bytes: 1_000,
-            ..Default::default()
-        };
-        capture(url, Timestamp::from_secs(1_783_166_400), &options, folder.path())
-    }
-
-    const URL: &str = "https://example.org/";
-    /// Writes what each capture should give.
-    const GOOD: &str = r#"for a in "$@"; do case "$a" in
-        --screenshot=*) printf '\211PNG\r\n\032\nxIEND' > "${a#*=}";;
-        --print-to-pdf=*) printf '%%PDF-1.4 %%%%EOF' > "${a#*=}";;
-        --dump-dom) printf '<html></html>';;
-        esac; done"#;
-
-    #[test]
-    fn all_three_captures_are_taken() {
-        let page = with_script(GOOD, URL);
-        assert_eq!(page.missing, []);
-        assert!(page.screenshot.is_some() && page.screenshot_plain.is_some() && page.page_pdf.is_some());
-        assert_eq!(page.dom_html.as_deref(), Some(&b"<html></html>"[..]));
-    }
-
-    #[test]
-    fn all_views_are_of_one_loading_and_what_it_lacks_is_tried_alone_and_said() {
-        // Refuses to give one view alone, but for the strip.
-        let only_together =
-            r#"case "$*" in *--version*|*--screenshot*--dump-dom*|*caption*) ;; *) exit 1;; esac"#;
-        assert_eq!(with_script(&format!("{only_together}\n{GOOD}"), URL).missing, []);
-        let fails_to_print = r#"case "$*" in *--screenshot*--print-to-pdf*) set -- --dump-dom;; esac"#;
-        let page = with_script(&format!("{fails_to_print}\n{GOOD}"), URL);
-        assert!(page.screenshot.is_some() && page.page_pdf.is_some() && page.dom_html.is_some());
-        let said: Vec<&str> = page.missing.iter().map(|m| m.why.as_str()).collect();
-        assert_eq!(said, ["Bildschirmfoto, Seitenausdruck: aus einem eigenen Aufruf der Seite"]);
-    }
-
-    #[test]
-    fn half_a_file_is_none() {
-        let page = with_script(
-            r#"for a in "$@"; do case "$a" in --screenshot=*) printf '\211PNG\r\n\032\nx' > "${a#*=}";; --dump-dom) printf '<html>';; esac; done; exec sleep 60"#,
-            URL,
-        );
-        assert!(page.screenshot.is_none() && page.dom_html.is_none() && page.page_pdf.is_none());
-        assert_eq!(page.missing.len(), 3, "{:?}", page.missing);
-    }
-
-    #[test]
-    fn a_browser_that_hangs_floods_crashes_or_lies_is_named() {
-        for (script, why) in [
-            ("exec sleep 60", "ended after"),
-            ("exec yes '<p>'", "more than 1000 bytes"),
-            ("exit 3", "exit status: 3"),
-            ("kill -9 $$", "signal: 9"),
-            ("true", "no usable"),
-        ] {
-            let page = with_script(script, URL);
-            let dom = page.missing.iter().find(|m| m.what == "Dokument der Seite").unwrap();
-            assert!(dom.why.contains(why), "{script}: {dom:?}");
-            assert_eq!(page.missing.len(), 3);
-        }
-    }
-
-    #[test]
-    fn addresses_of_files_and_arguments_in_disguise_are_refused() {
-        for url in ["file:///etc/passwd", "--headless", "https://a b", "chrome://version", ""] {
-            let page = with_script(GOOD, url);
-            assert!(page.missing.iter().all(|m| m.why.contains("not an http")), "{url}");
-            assert_eq!(page.missing.len(), 3);
-        }
-    }
-
-    #[test]
-    fn a_missing_browser_is_said_to_be_missing() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = BrowserOptions { program: "/nonexistent/browser".into(), ..Default::default() };
-        let page = capture(URL, Timestamp::default(), &options, folder.path());
-        assert!(page.missing.iter().all(|m| m.why.contains("does not start")), "{:?}", page.missing);
-    }
-}
+#[path = "browser_tests.rs"]
+mod tests;

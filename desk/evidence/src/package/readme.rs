@@ -19,8 +19,9 @@ pub(super) fn readme(case_no: &str, services: &[&dyn TimeStampService], key: &[u
         "LIESMICH: Beweismittelpaket zum Vorgang {case_no}\n\
          \n\
          Dieses Paket lässt sich ohne die Software des Absenders prüfen. Nötig sind nur die Programme\n\
-         sha256sum und openssl (ab Version 3.0), die jedes Linux mitbringt. Entpacken, in den Ordner\n\
-         wechseln, in dem diese Datei liegt, und der Reihe nach eingeben:\n\
+         sha256sum und openssl (ab Version 3.0), die jedes Linux mitbringt. Die Prüfsumme der ZIP-Datei\n\
+         selbst (sha256sum DATEI.zip) steht im Übersendungsschreiben. Entpacken, in den Ordner wechseln,\n\
+         in dem diese Datei liegt, und der Reihe nach eingeben:\n\
          \n\
          1. Sind alle Dateien unverändert? Jede Zeile muss mit OK enden.\n\
          \n\

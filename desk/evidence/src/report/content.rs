@@ -79,7 +79,7 @@ fn head(out: &mut Vec<Block>, input: &ReferralInput, created_at: Timestamp) {
     field(out, neutral, "Gefahr für Leib oder Leben", danger);
     out.push(Block::text(
         Style::Small,
-        "Am Rand blau: Tatsachen, wie sie gesichert wurden. Am Rand orange: Bewertungen von Personen oder Maschinen; \
+        "Am Rand durchgezogen (blau): Tatsachen, wie sie gesichert wurden. Am Rand gestrichelt (orange): Bewertungen von Personen oder Maschinen; \
          sie binden niemanden. Zeiten: gesetzliche Zeit in Deutschland, in Klammern UTC.",
     ));
 }
@@ -351,6 +351,9 @@ fn captures(out: &mut Vec<Block>, input: &ReferralInput) {
         let server: Vec<String> = server.into_iter().flatten().collect();
         if !server.is_empty() {
             field(out, Fact, "Gegenstelle", server.join("; "));
+        }
+        for hash in &log.tls_chain_sha256 {
+            field(out, Fact, "Zertifikat (sha256)", hash.as_str());
         }
         if !log.redirects.is_empty() {
             field(out, Fact, "Weiterleitungen", log.redirects.join(" > "));

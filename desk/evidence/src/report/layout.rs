@@ -17,6 +17,12 @@ const BOTTOM: f32 = 785.0;
 const VALUE_LEFT: f32 = LEFT + 128.0;
 const QUOTE_INSET: f32 = 10.0;
 const SIGNATURE_ROOM: f32 = 44.0;
+/// Width of the bar in the margin, length of its dashes, and from one dash to the next.
+const BAR_WIDTH: f32 = 3.0;
+const BAR_DASH: f32 = 3.5;
+const BAR_PERIOD: f32 = 6.0;
+/// Room for the caption, on the page of its picture.
+const CAPTION_ROOM: f32 = 40.0;
 /// Pictures of long pages show their upper part, this high at most.
 const MAX_PICTURE_HEIGHT: f32 = 560.0;
 /// Points per pixel at most, so that a small picture is not blown up.
@@ -164,7 +170,7 @@ impl Composer<'_> {
                 let scale = ((RIGHT - LEFT) / picture.width).min(MAX_PICTURE_SCALE);
                 let (width, full_height) = (picture.width * scale, picture.height * scale);
                 let height = full_height.min(MAX_PICTURE_HEIGHT);
-                if self.y + height > BOTTOM {
+                if self.y + height + CAPTION_ROOM > BOTTOM {
                     self.turn_page();
                 }
                 let (x, y, picture) = (LEFT, self.y, picture.clone());
@@ -212,19 +218,32 @@ impl Composer<'_> {
         if self.y + style.leading() > BOTTOM {
             self.turn_page();
         }
-        let bar = match nature {
-            Nature::Neutral => None,
-            Nature::Fact => Some((38, 98, 158)),
-            Nature::Assessment => Some((214, 120, 0)),
-        };
-        if let Some(colour) = bar {
-            self.area(LEFT - 12.0, self.y, 3.0, style.leading() + style.above(), colour);
-        }
+        self.bar(nature, style.leading() + style.above());
         let x = if line.right_to_left { x + (width - line.width).max(0.0) } else { x };
         self.marks(x, style, &line);
         let baseline = self.y + style.size() * 1.05;
         self.page.lines.push(Placed { block, style, x, baseline, line });
         self.y += style.leading();
+    }
+
+    /// The bar in the margin: whole for facts, dashed for assessments, so that it also tells them apart without colour.
+    fn bar(&mut self, nature: Nature, height: f32) {
+        let (x, end) = (LEFT - 12.0, self.y + height);
+        match nature {
+            Nature::Neutral => {}
+            Nature::Fact => self.area(x, self.y, BAR_WIDTH, height, (38, 98, 158)),
+            Nature::Assessment => {
+                // The dashes lie on one grid for the whole page, so that those of neighbouring lines join evenly.
+                let mut dash = (self.y / BAR_PERIOD).floor() * BAR_PERIOD;
+                while dash < end {
+                    let (from, to) = (dash.max(self.y), (dash + BAR_DASH).min(end));
+                    if from < to {
+                        self.area(x, from, BAR_WIDTH, to - from, (214, 120, 0));
+                    }
+                    dash += BAR_PERIOD;
+                }
+            }
+        }
     }
 
     /// Underlays the marked glyphs.

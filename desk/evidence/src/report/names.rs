@@ -65,6 +65,8 @@ pub(super) fn deed(action: &str) -> String {
         "case.acknowledge" => "Eingang bestätigt",
         "case.ask" => "Rückfrage des Empfängers",
         "case.answer" => "Rückfrage beantwortet",
+        "case.notify" => "Meldung an einen Dienst",
+        "case.notice_answered" => "Entscheidung des Dienstes vermerkt",
         "case.confirm_recall" => "Rückruf bestätigt",
         "case.record_outcome" => "Ausgang vermerkt",
         "case.recall" => "Zurückgerufen",

@@ -8,6 +8,7 @@ use std::ops::Range;
 use rustybuzz::{Direction, UnicodeBuffer};
 use streife_domain::Span;
 use unicode_bidi::{BidiInfo, Level};
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::blocks::Style;
 use super::fonts::{FontIndex, Fonts};
@@ -149,10 +150,11 @@ impl Shaper<'_> {
                 (line_start, used) = (from, 0.0);
             }
             if bare > width {
-                // A word longer than the line (hashes, addresses): broken between characters.
-                for (at, c) in text[from..end].char_indices() {
+                // A word longer than the line (hashes, addresses, scripts without spaces): broken between what a
+                // reader takes for characters.
+                for (at, cluster) in text[from..end].grapheme_indices(true) {
                     let at = from + at;
-                    let one = self.width(start + at..start + at + c.len_utf8());
+                    let one = self.width(start + at..start + at + cluster.len());
                     if used + one > width && at > line_start {
                         lines.push(start + line_start..start + at);
                         (line_start, used) = (at, 0.0);

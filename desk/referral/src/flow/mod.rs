@@ -34,7 +34,7 @@ use crate::vault::{Certificate, Vault};
 
 pub use errors::EvidenceError;
 use errors::Result;
-use rounds::Wait;
+use rounds::{Sweep, Wait};
 pub use status::{ItemStatus, PackageRecord, Secured, Status};
 
 /// Different time-stamp services that a seal needs.
@@ -92,12 +92,13 @@ pub struct Evidence {
     parts: EvidenceParts,
     locks: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     waits: Mutex<HashMap<String, Wait>>,
+    sweep: Mutex<Sweep>,
 }
 
 impl Evidence {
     /// From its parts.
     pub fn new(parts: EvidenceParts) -> Self {
-        Self { parts, locks: Mutex::default(), waits: Mutex::default() }
+        Self { parts, locks: Mutex::default(), waits: Mutex::default(), sweep: Mutex::default() }
     }
 
     /// The vault.

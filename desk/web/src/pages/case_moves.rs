@@ -1,8 +1,9 @@
 //! What a case offers in its state, and what was said with the recipient.
 
-use streife_cases::workflow::{Case, CaseState, Question};
+use streife_cases::workflow::{Case, CaseState, Notice, Question};
 
 use super::show::moment;
+use crate::guard::Viewer;
 
 /// The moves a state offers, with the text key each needs (`""` when none). Rights are checked when it is made.
 pub(super) fn moves(case: &Case) -> Vec<(&'static str, &'static str)> {
@@ -24,16 +25,23 @@ pub(super) fn moves(case: &Case) -> Vec<(&'static str, &'static str)> {
             vec![("confirm_erase", ""), ("confirm_restrict", "reason"), ("send_back", "reason")]
         }
         CaseState::ReferralDraft => vec![("approve", ""), ("send_back", "reason"), ("unmask", "reason")],
-        CaseState::Approved => vec![("send", "channel"), ("send_back", "reason")],
+        CaseState::Approved => {
+            let mut moves = vec![("send", "channel")];
+            moves.extend(notices(case));
+            moves.push(("send_back", "reason"));
+            moves
+        }
         CaseState::Sent => {
             let mut moves = vec![("acknowledge", "file_number")];
             moves.extend(talk(case));
+            moves.extend(notices(case));
             moves.push(("recall", "reason"));
             moves
         }
         CaseState::Acknowledged | CaseState::Outcome => {
             let mut moves = vec![("record_outcome", "outcome")];
             moves.extend(talk(case));
+            moves.extend(notices(case));
             moves.extend([("recall", "reason"), ("restrict", "reason")]);
             moves
         }
@@ -49,6 +57,21 @@ fn talk(case: &Case) -> Vec<(&'static str, &'static str)> {
     let open = case.questions.iter().any(|question| question.answer.is_none());
     let answer = open.then_some(("answer", "answer"));
     [("ask", "question")].into_iter().chain(answer).collect()
+}
+
+/// Notices to the platform, and its decision on the oldest that is open.
+fn notices(case: &Case) -> Vec<(&'static str, &'static str)> {
+    let open = case.notices.iter().any(|notice| notice.answer.is_none());
+    let answer = open.then_some(("notice_answered", "decision"));
+    [("notify_dsa", "platform"), ("notify_removal_order", "platform")].into_iter().chain(answer).collect()
+}
+
+/// A notice to a platform: when, what and to whom, and the decision (empty while it is open).
+pub(super) fn noticed(v: &Viewer, notice: &Notice) -> (String, String, String) {
+    let answer = notice.answer.as_ref();
+    let answer = answer.map(|(at, by, text)| format!("{text} ({by}, {})", moment(*at))).unwrap_or_default();
+    let what = format!("{}, {}", v.t.of("notice", notice.kind.as_str()), notice.recipient);
+    (moment(notice.at), what, answer)
 }
 
 /// A question of the recipient: when, what, and the answer (empty while it is open).

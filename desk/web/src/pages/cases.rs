@@ -12,11 +12,11 @@ use streife_cases::legal::{ComplaintForm, LegalForm, NormForm, ReachSnapshot, da
 use streife_cases::offence::{Catalogue, Complaint, Offence};
 use streife_cases::role::Action;
 use streife_cases::workflow::{
-    Actor, Case, CaseEvent, CaseOutcome, CaseState, DismissReason, Disposal, Move, Opinion, step,
+    Actor, Case, CaseEvent, CaseOutcome, CaseState, DismissReason, Disposal, Move, NoticeKind, Opinion, step,
 };
 use streife_domain::{Identity, PostId, Reach, Timestamp};
 
-use super::case_moves::{asked, moves};
+use super::case_moves::{asked, moves, noticed};
 use super::item::{Fact, Score, facts, scores};
 use super::show::{day, moment};
 use super::{Fields, html, said};
@@ -129,6 +129,7 @@ struct CasePage {
     clock: Option<(String, i64)>,
     deadlines: Vec<(&'static str, String, bool)>,
     questions: Vec<(String, String, String)>,
+    notices: Vec<(String, String, String)>,
     gaps: Vec<String>,
     events: Vec<(String, String, String, String)>,
     moves: Vec<(&'static str, &'static str)>,
@@ -208,6 +209,7 @@ pub(crate) async fn show(
             .map(|deadline| (deadline.due.as_str(), moment(deadline.at), deadline.is_over(desk.now())))
             .collect(),
         questions: case.questions.iter().map(asked).collect(),
+        notices: case.notices.iter().map(|notice| noticed(&v, notice)).collect(),
         gaps: if case.state == CaseState::LegalForm { gaps(&v, &case) } else { Vec::new() },
         events: desk.cases.events(&case.id).await?.iter().rev().map(|event| trail(&v, event)).collect(),
         moves: moves(&case)
@@ -344,6 +346,12 @@ pub(crate) async fn make_move(
         "answer" => {
             let open = case.questions.iter().position(|question| question.answer.is_none());
             Move::Answer { number: open.map_or(0, |at| at + 1), answer: text }
+        }
+        "notify_dsa" => Move::Notify { notice: NoticeKind::Dsa, recipient: text },
+        "notify_removal_order" => Move::Notify { notice: NoticeKind::RemovalOrder, recipient: text },
+        "notice_answered" => {
+            let open = case.notices.iter().position(|notice| notice.answer.is_none());
+            Move::NoticeAnswered { number: open.map_or(0, |at| at + 1), answer: text }
         }
         "confirm_recall" => Move::ConfirmRecall { recipient: text },
         "record_outcome" => Move::RecordOutcome {

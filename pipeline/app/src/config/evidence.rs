@@ -33,6 +33,8 @@ pub(crate) struct EvidenceSection {
     pub(crate) browser_secs: u64,
     /// Most bytes that one page may load.
     pub(crate) browser_megabytes: u64,
+    /// What is kept of the pictures, films and sounds of a suspected post.
+    pub(crate) media: MediaPolicy,
     /// The RFC 3161 services; at least two.
     pub(crate) time_stamp: Vec<TimeStampSection>,
     /// Where packages can be sent.
@@ -54,10 +56,24 @@ impl Default for EvidenceSection {
             browser_arguments: Vec::new(),
             browser_secs: 25,
             browser_megabytes: 50,
+            media: MediaPolicy::Address,
             time_stamp: Vec::new(),
             handover: Vec::new(),
         }
     }
+}
+
+/// What is kept of a post's pictures, films and sounds. Behind any address may lie what nobody may hold (s. 184b StGB),
+/// so nothing is fetched unless the site says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MediaPolicy {
+    /// The address; nothing is fetched.
+    Address,
+    /// The address and the hash of the file, which is fetched and not kept.
+    Hash,
+    /// The file.
+    File,
 }
 
 /// One time-stamp service.

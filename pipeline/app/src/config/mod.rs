@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use access::AlertSection;
 pub(crate) use check::read;
-pub(crate) use evidence::{EvidenceSection, HandoverSection, HandoverTo, TimeStampSection};
+pub(crate) use evidence::{EvidenceSection, HandoverSection, HandoverTo, MediaPolicy, TimeStampSection};
 pub(crate) use sections::{Config, DeskSection, DeskTlsSection, LogKind, TracingSection};
 
 use crate::failure::Failure;

@@ -8,7 +8,7 @@ use serde_json::json;
 use streife_cases::ledger::Note;
 use streife_cases::store::CaseStore;
 use streife_cases::workflow::Case;
-use streife_domain::{Clock, PostId};
+use streife_domain::{Clock, Media, PostId};
 use streife_evidence::{AccountFacts, CapturedItem, ContextPost, ItemRole, PostFacts};
 use streife_referral::found::Circumstances;
 use streife_referral::{Collected, Collector, Found};
@@ -16,9 +16,12 @@ use streife_store::Store;
 use streife_store::queries::Neighbour;
 use url::Url;
 
-use super::pages::{Pages, Wanted};
+use super::pages::{Keep, Pages, Wanted};
 use super::sntp;
-use crate::config::EvidenceSection;
+use crate::config::{EvidenceSection, MediaPolicy};
+
+/// Files of one post that are fetched.
+const MAX_MEDIA: usize = 8;
 
 /// Reads ClickHouse, captures pages.
 pub(crate) struct StoreCollector {
@@ -115,7 +118,9 @@ impl Collector for StoreCollector {
         let mut captures = Vec::new();
         if let Some(pages) = &self.pages {
             let facts = found.capture(&circumstances).map_err(|error| error.to_string())?;
-            captures = pages.capture_all(&wanted_pages(&facts, &found), &circumstances).await;
+            let mut wanted = wanted_pages(&facts, &found);
+            wanted.extend(wanted_media(&facts, self.section.media));
+            captures = pages.capture_all(&wanted, &circumstances).await;
             let named: Vec<Wanted> = captures.iter().filter_map(page_named_by).collect();
             captures.extend(pages.capture_all(&named, &circumstances).await);
         }
@@ -140,8 +145,13 @@ fn neighbour(post: Neighbour, refers_to: Option<&str>) -> ContextPost {
 /// Post page, profile page and the page of the post it refers to, as far as their addresses are known.
 fn wanted_pages(item: &CapturedItem, found: &Found) -> Vec<Wanted> {
     let public = |url: &str| url.starts_with("https://") || url.starts_with("http://");
-    let own =
-        |role, url: String| Wanted { role, url, post: item.post.clone(), account: item.account.clone() };
+    let own = |role, url: String| Wanted {
+        role,
+        url,
+        post: item.post.clone(),
+        account: item.account.clone(),
+        keep: Keep::Page,
+    };
     let mut wanted = Vec::new();
     if public(&item.post.url) {
         wanted.push(own(ItemRole::Page, item.post.url.clone()));
@@ -152,6 +162,34 @@ fn wanted_pages(item: &CapturedItem, found: &Found) -> Vec<Wanted> {
     wanted.extend(profile.map(|url| own(ItemRole::Profile, url)));
     wanted.extend(referred(item, found));
     wanted
+}
+
+/// The post's pictures, films and sounds, as far as the site's policy lets them be fetched.
+fn wanted_media(item: &CapturedItem, policy: MediaPolicy) -> Vec<Wanted> {
+    let keep = match policy {
+        MediaPolicy::Address => return Vec::new(),
+        MediaPolicy::Hash => Keep::Hash,
+        MediaPolicy::File => Keep::File,
+    };
+    let is_file = |media: &&Media| media.media_type != "link";
+    let urls = item.post.media.iter().filter(is_file).filter_map(|media| media.url.clone());
+    let public = urls.filter(|url| url.starts_with("https://") || url.starts_with("http://"));
+    public
+        .take(MAX_MEDIA)
+        .map(|url| Wanted {
+            role: ItemRole::Other,
+            post: PostFacts {
+                url: url.clone(),
+                text: String::new(),
+                spans: Vec::new(),
+                media: Vec::new(),
+                ..item.post.clone()
+            },
+            url,
+            account: item.account.clone(),
+            keep,
+        })
+        .collect()
 }
 
 /// The post that `item` answers or quotes, with what is known of it and nothing of the answer's.
@@ -176,7 +214,7 @@ fn referred(item: &CapturedItem, found: &Found) -> Option<Wanted> {
         reach: None,
         copies: None,
     };
-    Some(Wanted { role: ItemRole::Referred, url, post, account: AccountFacts::default() })
+    Some(Wanted { role: ItemRole::Referred, url, post, account: AccountFacts::default(), keep: Keep::Page })
 }
 
 /// The page that a public interface names as the post's own, on the same server.
@@ -193,6 +231,7 @@ fn page_named_by(answer: &CapturedItem) -> Option<Wanted> {
         url: page.to_string(),
         post: answer.post.clone(),
         account: answer.account.clone(),
+        keep: Keep::Page,
     })
 }
 
@@ -233,6 +272,29 @@ fn profile_of(platform: &str, native_id: &str, handle: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_fetched_as_the_policy_says() {
+        let mut item = super::super::test_item(streife_domain::Timestamp::from_secs(1_783_166_400));
+        let media = |media_type: &str, url: Option<&str>| Media {
+            media_type: media_type.into(),
+            url: url.map(str::to_owned),
+            alt: None,
+        };
+        item.post.media = vec![
+            media("image", Some("https://netz.example/bild.jpg")),
+            media("link", Some("https://netz.example/artikel")),
+            media("video", Some("file:///etc/passwd")),
+            media("audio", None),
+        ];
+        let urls = |policy| -> Vec<(String, Keep)> {
+            wanted_media(&item, policy).into_iter().map(|wanted| (wanted.url, wanted.keep)).collect()
+        };
+        let picture = || "https://netz.example/bild.jpg".to_owned();
+        assert_eq!(urls(MediaPolicy::Address), []);
+        assert_eq!(urls(MediaPolicy::Hash), [(picture(), Keep::Hash)]);
+        assert_eq!(urls(MediaPolicy::File), [(picture(), Keep::File)]);
+    }
 
     #[test]
     fn profiles_are_known_for_platforms_that_fix_their_form() {

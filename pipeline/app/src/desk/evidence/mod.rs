@@ -23,7 +23,7 @@ use crate::open;
 use crate::paths::Paths;
 use collect::StoreCollector;
 pub(crate) use handover::Handovers;
-pub(crate) use pages::{Pages, Wanted};
+pub(crate) use pages::{Keep, Pages, Wanted};
 use tsa::HttpTsa;
 
 /// Opens the evidence. A demonstration has time-stamp services of its own, which prove nothing and say so, and

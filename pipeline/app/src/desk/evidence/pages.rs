@@ -41,6 +41,18 @@ pub(crate) struct Wanted {
     /// The post the page shows, as far as known.
     pub(crate) post: PostFacts,
     pub(crate) account: AccountFacts,
+    pub(crate) keep: Keep,
+}
+
+/// What of an address is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// A page: the exchange, and what a reader would see.
+    Page,
+    /// A file: the exchange alone.
+    File,
+    /// A file's hash.
+    Hash,
 }
 
 /// Captures pages.
@@ -123,8 +135,20 @@ impl Pages {
     async fn capture(&self, wanted: &Wanted, circumstances: &Circumstances) -> CapturedItem {
         let url = wanted.url.as_str();
         let started_at = self.clock.now();
-        let (fetched, (page, hosts)) = tokio::join!(self.fetch(url), self.browse(url, started_at));
-        let change = self.change_since(url, &fetched).await;
+        let (mut fetched, (page, hosts), change) = match wanted.keep {
+            Keep::Page => {
+                let (fetched, seen) = tokio::join!(self.fetch(url), self.browse(url, started_at));
+                let change = self.change_since(url, &fetched).await;
+                (fetched, seen, change)
+            }
+            // A file is the same bytes for everybody; fetching it twice would tell nothing that its hash does not.
+            Keep::File | Keep::Hash => (self.fetch(url).await, Default::default(), Change::None),
+        };
+        if wanted.keep == Keep::Hash && !fetched.body.is_empty() {
+            let body = std::mem::take(&mut fetched.body);
+            let why = format!("nicht aufbewahrt; {} Byte, sha256 {}", body.len(), sha256_hex(&body));
+            fetched.missing.push(missing("Datei", why));
+        }
         let ended_at = self.clock.now();
         let mut tool = concat!("Streife ", env!("CARGO_PKG_VERSION")).to_owned();
         if let Some(version) = &page.version {
@@ -141,7 +165,7 @@ impl Pages {
             translation: None,
             capture: CaptureLog {
                 tool,
-                method: method(&addresses),
+                method: method(wanted.keep, &addresses),
                 operator: circumstances.by.clone(),
                 started_at,
                 ended_at,
@@ -275,8 +299,12 @@ fn missing(what: &str, why: impl Into<String>) -> Missing {
     Missing { what: what.to_owned(), why: why.into() }
 }
 
-fn method(addresses: &[String]) -> String {
-    let mut method = "Abruf der Seite (HTTP), dazu Darstellung im Browser ohne Anmeldung".to_owned();
+fn method(keep: Keep, addresses: &[String]) -> String {
+    let mut method = match keep {
+        Keep::Page => "Abruf der Seite (HTTP), dazu Darstellung im Browser ohne Anmeldung".to_owned(),
+        Keep::File => "Abruf der Datei (HTTP) ohne Anmeldung".to_owned(),
+        Keep::Hash => "Abruf der Datei (HTTP) ohne Anmeldung, davon die Prüfsumme".to_owned(),
+    };
     if !addresses.is_empty() {
         method.push_str("; Server des Browsers: ");
         method.push_str(&addresses.join(", "));

@@ -24,7 +24,7 @@ use streife_referral::{Collected, Collector, Evidence, EvidenceParts, Found, Sit
 
 use super::Figure;
 use crate::cli::BenchArgs;
-use crate::desk::evidence::{Pages, Wanted, services};
+use crate::desk::evidence::{Keep, Pages, Wanted, services};
 use crate::failure::Failure;
 use crate::paths::Paths;
 use crate::{cost, open, roles};
@@ -61,6 +61,7 @@ impl Collector for Made {
                     url: format!("{site}/{name}/{}", case.id),
                     post: post.post.clone(),
                     account: post.account.clone(),
+                    keep: Keep::Page,
                 });
             captures = pages.capture_all(&wanted, &circumstances).await;
         }
