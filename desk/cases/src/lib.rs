@@ -5,6 +5,7 @@
 //! * [`offence`], [`legal`]: the offence catalogue as data, and the form a case officer fills in.
 //! * [`rulebook`]: rules, lists and suppressions written at the desk, and who may switch them live.
 //! * [`quality`]: agreement of blind second looks, drift of a rule.
+//! * [`glass`]: emergency access outside one's role, for half an hour and with a review.
 //! * [`ledger`], [`merkle`], [`canonical`]: audit and custody, hash-chained, with signed checkpoints.
 //! * [`store`]: SQLite or PostgreSQL; events are the truth, rows follow in the same transaction.
 //!
@@ -13,6 +14,7 @@
 pub mod canonical;
 pub mod deadlines;
 mod edges;
+pub mod glass;
 pub mod ledger;
 pub mod legal;
 pub mod merkle;

@@ -239,9 +239,14 @@ async fn a_backup_brings_everything_back_but_sessions_and_a_damaged_one_nothing(
             .await
             .unwrap();
         store.open_session("rita", "token", "csrf", NOW).await.unwrap();
+        // A table named twice would be written twice and not be read back.
+        store.note_rules("p", &["w-1".to_owned(), "w-2".to_owned()]).await.unwrap();
+        let rita = Actor::new("rita", Role::Reviewer);
+        store.open_glass(&rita, "p", "Gefahr im Verzug, niemand erreichbar", NOW).await.unwrap();
         let mut dump = Vec::new();
         let counts = store.dump(&mut dump).await.unwrap();
-        assert!(counts["cases"] > 0 && counts["ledger_entries"] > 0);
+        assert!(counts["cases"] > 0 && counts["ledger_entries"] > 0 && counts["break_glass"] == 1);
+        assert_eq!(counts["item_rules"], 2);
 
         let folder = tempfile::tempdir().unwrap();
         let fresh = CaseStore::sqlite(folder.path()).await.unwrap();

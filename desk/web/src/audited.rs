@@ -9,8 +9,10 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use streife_assist::{AssistError, Translation, Translator};
 use streife_cases::workflow::Case;
 use streife_domain::{Identity, PostId, PseudonymousPost, Timestamp};
+use tokio::sync::Semaphore;
 
 use crate::fault::Fault;
 use crate::guard::Viewer;
@@ -23,16 +25,33 @@ use crate::reader::{
 use crate::routes::Route;
 use crate::state::DeskState;
 
+/// What the language cascade says when it cannot tell (ISO 639-2).
+const UNDETERMINED: &str = "und";
+/// Texts at the translation server at once; a small machine does one after the other anyway.
+const CONCURRENT_TRANSLATIONS: usize = 4;
+
 /// Holds the reader where no handler can take it out.
 pub(crate) struct ContentReader {
     flagged: Arc<dyn FlaggedReader>,
     history: Arc<dyn History>,
+    translator: Option<Arc<dyn Translator>>,
+    translating: Semaphore,
     heads: Heads,
 }
 
 impl ContentReader {
-    pub(crate) fn new(flagged: Arc<dyn FlaggedReader>, history: Arc<dyn History>) -> Self {
-        Self { flagged, history, heads: Heads::default() }
+    pub(crate) fn new(
+        flagged: Arc<dyn FlaggedReader>,
+        history: Arc<dyn History>,
+        translator: Option<Arc<dyn Translator>>,
+    ) -> Self {
+        let translating = Semaphore::new(CONCURRENT_TRANSLATIONS);
+        Self { flagged, history, translator, translating, heads: Heads::default() }
+    }
+
+    /// Is there a machine of the house that translates?
+    pub(crate) const fn translates(&self) -> bool {
+        self.translator.is_some()
     }
 }
 
@@ -59,12 +78,13 @@ impl FromRequestParts<DeskState> for Audited {
         let path: HashMap<String, String> =
             Path::from_request_parts(parts, desk).await.map(|Path(map)| map).unwrap_or_default();
         let subject = path.get("id").map_or_else(|| "queue".to_owned(), |id| id.chars().take(64).collect());
-        // On a case page the case number is the reason, on a rule's the rule; in triage it is the queue's purpose.
-        let reason = match route.path {
-            path if path.starts_with("/cases/") => format!("case {subject}"),
-            path if path.starts_with("/rules/") => format!("rule {subject}"),
-            path if path.starts_with("/quality") => "quality".to_owned(),
-            "/export" => "export".to_owned(),
+        // On a case page the case number is the reason, on a rule's the rule, behind a glass the emergency access; in triage it is the queue's purpose.
+        let reason = match (&viewer.glass, route.path) {
+            (Some(opening), _) => format!("glass {}", opening.id),
+            (None, path) if path.starts_with("/cases/") => format!("case {subject}"),
+            (None, path) if path.starts_with("/rules/") => format!("rule {subject}"),
+            (None, path) if path.starts_with("/quality") => "quality".to_owned(),
+            (None, "/export") => "export".to_owned(),
             _ => "triage".to_owned(),
         };
         let query: String = parts.uri.query().unwrap_or_default().chars().take(200).collect();
@@ -160,6 +180,35 @@ impl Audited {
         Ok(self.desk.content.flagged.marks(item).await?)
     }
 
+    /// The text of a post in another language, by the machine of the house. That it went there, and to which machine, is on
+    /// record first.
+    ///
+    /// # Errors
+    /// When there is no such machine, the request cannot be put on record, or the machine gives nothing usable.
+    pub(crate) async fn translation(&self, item: &FlaggedItem, to: &str) -> Result<Translation, Fault> {
+        let content = &self.desk.content;
+        let translator = content.translator.as_ref().ok_or_else(Fault::not_found)?;
+        let post = item.post.post_id.to_string();
+        let details =
+            json!({ "by": translator.name(), "to": to, "characters": item.post.text.chars().count() });
+        self.desk
+            .cases
+            .audit(self.viewer.note(self.desk.now(), "translate", &post, "triage", details))
+            .await?;
+        // The semaphore is never closed, so waiting for a turn always ends with one.
+        let _turn = content.translating.acquire().await.ok();
+        let language = item.verdict.language.code.as_str();
+        let from = Some(language).filter(|code| *code != UNDETERMINED);
+        translator.translate(&item.post.text, from, to).await.map_err(|error| {
+            tracing::warn!(%error, "a translation failed");
+            let key = match error {
+                AssistError::Empty | AssistError::TooLong { .. } => "translation.unfit",
+                _ => "translation.unreached",
+            };
+            Fault::new(StatusCode::SERVICE_UNAVAILABLE, self.viewer.t.get(key))
+        })
+    }
+
     /// Flagged posts as a file; the entry of the audit ledger is written first and named on every record.
     ///
     /// # Errors
@@ -194,7 +243,8 @@ impl Audited {
     /// # Errors
     /// When the case is not unmasked or the store cannot be read.
     pub async fn identity(&self, case: &Case) -> Result<Option<Identity>, Fault> {
-        if case.unmasked.is_empty() {
+        // An emergency access never shows who published.
+        if case.unmasked.is_empty() || self.viewer.glass.is_some() {
             return Err(Fault::forbidden());
         }
         self.read_identity(case, "read.identity").await

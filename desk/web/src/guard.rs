@@ -1,25 +1,28 @@
 //! Stands before every handler: session, right, CSRF token, size; and after it: headers.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::Value;
+use streife_cases::glass::Opening;
 use streife_cases::ledger::Note;
 use streife_cases::role::{Action, Role, acting_role};
 use streife_cases::store::{Scope, Session};
 use streife_cases::workflow::Actor;
-use streife_domain::{Head, Timestamp};
+use streife_domain::{Head, PostId, Timestamp};
 use subtle::ConstantTimeEq;
 
 use crate::api::ApiFault;
 use crate::fault::Fault;
 use crate::i18n::{Lang, T};
 use crate::keys::Keys;
+use crate::pages::moment;
 use crate::routes::{Right, Route};
 use crate::state::{Counters, DeskState, random_token};
 use crate::throttle::MAX_ADDRESS_FAILURES;
@@ -90,6 +93,10 @@ pub struct Viewer {
     pub t: T,
     /// Choices.
     pub prefs: Prefs,
+    /// The emergency access that lets this person read the page, where the roles do not.
+    pub glass: Option<Opening>,
+    /// Emergency accesses that wait for this person's review.
+    pub glass_waiting: u64,
 }
 
 impl Viewer {
@@ -105,6 +112,16 @@ impl Viewer {
     /// May this person do `action`?
     pub fn may(&self, action: Action) -> bool {
         acting_role(&self.roles, action).is_some()
+    }
+
+    /// May this person do `action` on this page? Not where an emergency access alone opened it: that is for reading.
+    pub fn acts(&self, action: Action) -> bool {
+        self.glass.is_none() && self.may(action)
+    }
+
+    /// When the emergency access of this page ends, as pages write it.
+    pub fn glass_until(&self) -> String {
+        self.glass.as_ref().map(|opening| moment(opening.ends_at)).unwrap_or_default()
     }
 
     /// A note for the audit ledger.
@@ -172,9 +189,13 @@ async fn admit(
         Right::Needs(action) => {
             viewer.role = acting_role(&viewer.roles, action);
             if viewer.role.is_none() {
-                return Err(refuse(Fault::forbidden()));
+                break_glass(desk, route, &mut parts, &mut viewer).await.map_err(refuse)?;
             }
         }
+    }
+    if viewer.may(Action::ReviewGlass) {
+        viewer.glass_waiting =
+            desk.cases.openings_to_review(&viewer.user).await.map_err(|error| refuse(error.into()))?;
     }
     let body = if route.method == Method::POST {
         let bytes = to_bytes(body, MAX_BODY_BYTES)
@@ -204,6 +225,27 @@ async fn admit(
     parts.extensions.insert(viewer);
     parts.extensions.insert(route);
     Ok(Request::from_parts(parts, body))
+}
+
+/// Lets who has not the right read one post behind an open glass; everybody else is refused, with the way to ask.
+async fn break_glass(
+    desk: &DeskState,
+    route: &Route,
+    parts: &mut Parts,
+    viewer: &mut Viewer,
+) -> Result<(), Fault> {
+    let role = acting_role(&viewer.roles, Action::BreakGlass).filter(|_| route.glass);
+    let Some(role) = role else { return Err(Fault::forbidden()) };
+    let path = Path::<HashMap<String, String>>::from_request_parts(parts, desk).await;
+    let id = path.ok().and_then(|Path(map)| map.get("id").cloned()).unwrap_or_default();
+    // Anything but the id of a post is nothing that could be opened.
+    let subject = id.parse::<PostId>().map_err(|_| Fault::forbidden())?.to_string();
+    viewer.glass = desk.cases.glass(&viewer.user, &subject, desk.now()).await?;
+    viewer.role = Some(role);
+    match viewer.glass {
+        Some(_) => Ok(()),
+        None => Err(Fault { glass: Some(subject), ..Fault::forbidden() }),
+    }
 }
 
 /// A machine with a valid token: it acts under the token's id, in no role.
@@ -237,6 +279,8 @@ async fn machine(desk: &DeskState, parts: &Parts, scope: Scope, nonce: &str) -> 
         nonce: nonce.to_owned(),
         t: T(Lang::De),
         prefs: Prefs::default(),
+        glass: None,
+        glass_waiting: 0,
     })
 }
 
@@ -290,7 +334,17 @@ async fn viewer(
         Some(session) => (session.user.id, session.user.roles, session.csrf),
         None => (String::new(), Vec::new(), cookie(headers, LOGIN_COOKIE).unwrap_or_default()),
     };
-    Ok(Viewer { user, roles, role: None, csrf, nonce: nonce.to_owned(), t: T(lang), prefs })
+    Ok(Viewer {
+        user,
+        roles,
+        role: None,
+        csrf,
+        nonce: nonce.to_owned(),
+        t: T(lang),
+        prefs,
+        glass: None,
+        glass_waiting: 0,
+    })
 }
 
 /// The value of a cookie.

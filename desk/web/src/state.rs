@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use rand::RngCore;
+use streife_assist::Assistants;
 use streife_cases::password;
 use streife_cases::role::Role;
 use streife_cases::store::{CaseStore, NewUser, StoreError};
@@ -122,6 +123,8 @@ pub struct DeskParts {
 pub struct Access {
     /// Log-in at an identity provider.
     pub oidc: Option<Oidc>,
+    /// Machines of the house that translate; asked only when a person asks.
+    pub assistants: Assistants,
 }
 
 /// State of the desk; cheap to clone.
@@ -155,6 +158,7 @@ pub(crate) struct Counters {
     pub(crate) logins_failed: AtomicU64,
     pub(crate) logins_throttled: AtomicU64,
     pub(crate) decisions: AtomicU64,
+    pub(crate) glass_opened: AtomicU64,
 }
 
 impl Counters {
@@ -177,7 +181,7 @@ impl DeskState {
     /// From its parts.
     pub fn with_access(parts: DeskParts, access: Access) -> Self {
         Self(Arc::new(Inner {
-            content: ContentReader::new(parts.reader, parts.history),
+            content: ContentReader::new(parts.reader, parts.history, access.assistants.translator.clone()),
             cases: parts.cases,
             figures: parts.figures,
             rules: parts.rules,

@@ -36,9 +36,7 @@ pub const TABLES: &[&str] = &[
     "api_tokens",
     "outbox",
     "bulk_items",
-    "item_rules",
-    "blind_reviews",
-    "golden_items",
+    "break_glass",
 ];
 
 /// Rows of each table.

@@ -7,6 +7,7 @@ mod backup;
 mod bulk;
 mod cases;
 mod deadlines;
+mod glass;
 mod ledgers;
 mod outbox;
 mod quality;
@@ -23,6 +24,7 @@ use sqlx::{Any, AnyPool, Connection as _, Row, Transaction};
 use streife_domain::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::glass::GlassRefusal;
 use crate::rulebook::Refusal;
 use crate::workflow::Refused;
 
@@ -59,6 +61,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0004_quality.up.sql"),
         include_str!("../../migrations/0004_quality.down.sql"),
     ),
+    (
+        5,
+        include_str!("../../migrations/0005_break_glass.up.sql"),
+        include_str!("../../migrations/0005_break_glass.down.sql"),
+    ),
 ];
 
 /// The desk's database.
@@ -81,6 +88,9 @@ pub enum StoreError {
     /// The rule book refuses.
     #[error(transparent)]
     Book(#[from] Refusal),
+    /// The glass stays whole, or a review is refused.
+    #[error(transparent)]
+    Glass(#[from] GlassRefusal),
     /// A stored value cannot be read: the database is damaged or of another version.
     #[error("the case database holds {what} that cannot be read: {message}")]
     Damaged {

@@ -166,12 +166,9 @@ pub(crate) async fn show(
     let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
     let hidden = matches!(case.state, CaseState::Erased | CaseState::Restricted);
     let item = if hidden { None } else { audited.item(post).await? };
-    let identity = if hidden || case.unmasked.is_empty() || !(v.may(Action::Unmask) || v.may(Action::Approve))
-    {
-        None
-    } else {
-        audited.identity(&case).await?
-    };
+    let sees = v.acts(Action::Unmask) || v.acts(Action::Approve);
+    let identity =
+        if hidden || case.unmasked.is_empty() || !sees { None } else { audited.identity(&case).await? };
     let catalogue = Catalogue::built_in();
     let form = case.form.clone().unwrap_or_default();
     let offences: Vec<&Offence> = case.norms.iter().filter_map(|norm| catalogue.get(norm)).collect();
@@ -210,11 +207,11 @@ pub(crate) async fn show(
         events: desk.cases.events(&case.id).await?.iter().rev().map(|event| trail(&v, event)).collect(),
         moves: moves(&case)
             .into_iter()
-            .filter(|(name, _)| *name != "approve" || v.may(Action::Approve))
+            .filter(|(name, _)| v.glass.is_none() && (*name != "approve" || v.may(Action::Approve)))
             .collect(),
         outcomes: CaseOutcome::ALL,
-        may_work: v.may(Action::WorkCase),
-        may_seal: v.may(Action::Seal),
+        may_work: v.acts(Action::WorkCase),
+        may_seal: v.acts(Action::Seal),
         evidence: match &desk.sealer {
             Some(sealer) => sealer.status(&case).await,
             None => Vec::new(),

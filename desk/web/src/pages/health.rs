@@ -38,6 +38,7 @@ pub(crate) fn text(counters: &Counters) -> String {
             &counters.logins_throttled,
         ),
         ("streife_desk_decisions_total", "Decisions taken.", &counters.decisions),
+        ("streife_desk_emergency_accesses_total", "Emergency accesses opened.", &counters.glass_opened),
     ]
     .map(|(name, help, value)| {
         format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {}\n", value.load(Ordering::Relaxed))

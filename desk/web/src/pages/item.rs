@@ -64,6 +64,8 @@ struct ItemPage {
     can_undo: bool,
     second_look: bool,
     case_id: String,
+    /// Is there a machine that translates, and is the text not in the person's language already?
+    translatable: bool,
     may_decide: bool,
     may_read_case: bool,
     /// The item decided just before, which can still be taken back.
@@ -206,8 +208,11 @@ fn page(desk: &DeskState, v: Viewer, item: FlaggedItem, case: Option<Case>) -> I
         before: String::new(),
         second_look: state == CaseState::SecondLook && first_by.as_deref() != Some(v.user.as_str()),
         case_id: case.map(|case| case.id).unwrap_or_default(),
-        may_decide: v.may(Action::Decide),
-        may_read_case: v.may(Action::ReadCase),
+        translatable: desk.content.translates()
+            && v.acts(Action::ReadItem)
+            && item.verdict.language.code != v.t.code(),
+        may_decide: v.acts(Action::Decide),
+        may_read_case: v.may(Action::ReadCase) || v.glass.is_some(),
         item,
         v,
     }

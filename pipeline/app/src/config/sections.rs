@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) retention: RetentionSection,
     /// Sealing and referral.
     pub(crate) evidence: super::evidence::EvidenceSection,
+    /// Machines of the house that translate and transcribe.
+    pub(crate) assist: streife_assist::AssistConfig,
     /// Who asks, told to every server that is read.
     pub(crate) collect: CollectSection,
     /// What is read.

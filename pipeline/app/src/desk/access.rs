@@ -28,7 +28,11 @@ fn http() -> Result<reqwest::Client, Failure> {
 
 /// Ways in beside local accounts.
 pub(crate) fn access(config: &Config) -> Result<Access, Failure> {
-    let Some(oidc) = &config.desk.oidc else { return Ok(Access::default()) };
+    let assistants = config
+        .assist
+        .open(|path| std::fs::read_to_string(path))
+        .map_err(|error| Failure::configuration(error.to_string()))?;
+    let Some(oidc) = &config.desk.oidc else { return Ok(Access { assistants, ..Access::default() }) };
     let Some(public_url) = &config.desk.public_url else {
         return Err(Failure::configuration(
             "desk.oidc needs desk.public_url: the provider sends people back there",
@@ -51,7 +55,7 @@ pub(crate) fn access(config: &Config) -> Result<Access, Failure> {
         role_prefix: oidc.role_prefix.clone(),
         http: http()?,
     };
-    Ok(Access { oidc: Some(Oidc::new(settings)) })
+    Ok(Access { oidc: Some(Oidc::new(settings)), assistants })
 }
 
 /// All receivers of alarms.
