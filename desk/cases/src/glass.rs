@@ -4,6 +4,8 @@
 
 use streife_domain::Timestamp;
 
+use crate::tenant::Tenant;
+
 /// How long an opening lasts.
 pub const GLASS_SECS: i64 = 30 * 60;
 /// By when an opening must be reviewed.
@@ -64,8 +66,12 @@ pub struct Opening {
     pub person: String,
     /// In which role.
     pub role: String,
+    /// Whose person it is.
+    pub tenant: Tenant,
     /// The post, which is the number of its case too.
     pub subject: String,
+    /// Whose the post is.
+    pub subject_tenant: Tenant,
     /// Why.
     pub reason: String,
     /// Since when.

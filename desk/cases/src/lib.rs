@@ -7,6 +7,7 @@
 //! * [`quality`]: agreement of blind second looks, drift of a rule.
 //! * [`glass`]: emergency access outside one's role, for half an hour and with a review.
 //! * [`ledger`], [`merkle`], [`canonical`]: audit and custody, hash-chained, with signed checkpoints.
+//! * [`tenant`]: who owns what on a site that several authorities share.
 //! * [`store`]: SQLite or PostgreSQL; events are the truth, rows follow in the same transaction.
 //!
 //! No web, no log, no ClickHouse here.
@@ -24,4 +25,5 @@ pub mod quality;
 pub mod role;
 pub mod rulebook;
 pub mod store;
+pub mod tenant;
 pub mod workflow;

@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use streife_assist::{AssistError, Translation, Translator};
+use streife_cases::tenant::{SourceOwners, SourceScope, Tenant};
 use streife_cases::workflow::Case;
 use streife_domain::{Identity, PostId, PseudonymousPost, Timestamp};
 use tokio::sync::Semaphore;
@@ -20,7 +21,8 @@ use crate::heads::{Heads, QueueHead};
 use crate::lab::{BacktestFigures, History, Preview, Progress, RuleText};
 use crate::priority::Order;
 use crate::reader::{
-    ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, ModelMark, Place, QueueFilter, ReadError,
+    CampaignFigures, ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, ModelMark, Place, QueueFilter,
+    ReadError,
 };
 use crate::routes::Route;
 use crate::state::DeskState;
@@ -58,6 +60,10 @@ impl ContentReader {
 /// The right to read content in this request; the read is on record.
 pub struct Audited {
     desk: DeskState,
+    /// Who owns which source, and with it every post.
+    owners: SourceOwners,
+    /// The sources of the tenant that reads.
+    scope: SourceScope,
     /// Who reads.
     pub viewer: Viewer,
 }
@@ -84,23 +90,44 @@ impl FromRequestParts<DeskState> for Audited {
             (None, path) if path.starts_with("/cases/") => format!("case {subject}"),
             (None, path) if path.starts_with("/rules/") => format!("rule {subject}"),
             (None, path) if path.starts_with("/quality") => "quality".to_owned(),
+            (None, "/glass") => "glass".to_owned(),
             (None, "/export") => "export".to_owned(),
             _ => "triage".to_owned(),
         };
         let query: String = parts.uri.query().unwrap_or_default().chars().take(200).collect();
         let details = json!({ "route": route.path, "method": route.method.as_str(), "query": query });
-        desk.cases.audit(viewer.note(desk.now(), "read.content", &subject, &reason, details)).await?;
-        Ok(Self { desk: desk.clone(), viewer })
+        viewer.cases.audit(viewer.note(desk.now(), "read.content", &subject, &reason, details)).await?;
+        let owners = viewer.cases.source_owners().await?;
+        let scope = owners.scope(&viewer.cases.tenant());
+        Ok(Self { desk: desk.clone(), owners, scope, viewer })
     }
 }
 
 impl Audited {
-    /// Flagged posts.
+    /// A filter that shows the posts of this tenant alone, whatever else it asks for.
+    fn bound(&self, filter: &QueueFilter) -> QueueFilter {
+        QueueFilter { sources: self.scope.clone(), ..filter.clone() }
+    }
+
+    /// Is this post this tenant's? What is not is counted, and looks as if it did not exist.
+    fn owns(&self, source: &str) -> bool {
+        let owned = self.scope.contains(source);
+        if !owned {
+            self.viewer.cases.count_foreign();
+        }
+        owned
+    }
+
+    /// Whose post this is, whoever asks: an emergency access is told to its owner.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn flagged(&self, filter: &QueueFilter, limit: usize) -> Result<Vec<FlaggedItem>, ReadError> {
-        self.desk.content.flagged.flagged(filter, limit).await
+    pub(crate) async fn owner_of(&self, id: PostId) -> Result<Option<Tenant>, Fault> {
+        if let Some(tenant) = self.desk.door.case_owner(&id.to_string()).await? {
+            return Ok(Some(tenant));
+        }
+        let item = self.desk.content.flagged.item(id).await?;
+        Ok(item.map(|item| self.owners.owner(&item.post.source)))
     }
 
     /// The head of a queue, at most seconds old.
@@ -109,7 +136,8 @@ impl Audited {
     /// When store or case database cannot be read.
     pub(crate) async fn head(&self, filter: &QueueFilter, order: Order) -> Result<Arc<QueueHead>, Fault> {
         let content = &self.desk.content;
-        content.heads.head(&*content.flagged, &self.desk.cases, filter, order, self.desk.now()).await
+        let filter = self.bound(filter);
+        content.heads.head(&*content.flagged, &self.viewer.cases, &filter, order, self.desk.now()).await
     }
 
     /// The posts of these places, in this order.
@@ -117,7 +145,9 @@ impl Audited {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn at_places(&self, places: &[Place]) -> Result<Vec<FlaggedItem>, Fault> {
-        Ok(self.desk.content.heads.items(&*self.desk.content.flagged, places).await?)
+        let mut items = self.desk.content.heads.items(&*self.desk.content.flagged, places).await?;
+        items.retain(|item| self.owns(&item.post.source));
+        Ok(items)
     }
 
     /// Posts by id, in this order.
@@ -125,7 +155,9 @@ impl Audited {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn items(&self, ids: &[PostId]) -> Result<Vec<FlaggedItem>, Fault> {
-        Ok(self.desk.content.flagged.items(ids).await?)
+        let mut items = self.desk.content.flagged.items(ids).await?;
+        items.retain(|item| self.owns(&item.post.source));
+        Ok(items)
     }
 
     /// Keeps a post for one request for a moment, so that many who ask at once do not race for the same one.
@@ -138,7 +170,12 @@ impl Audited {
     /// # Errors
     /// When the store cannot be read.
     pub async fn item(&self, id: PostId) -> Result<Option<FlaggedItem>, ReadError> {
-        self.desk.content.flagged.item(id).await
+        let mut item = self.desk.content.flagged.item(id).await?.filter(|item| self.owns(&item.post.source));
+        if let Some(item) = &mut item {
+            // A thread can run through sources of several tenants.
+            item.thread.retain(|near| self.scope.contains(&near.source));
+        }
+        Ok(item)
     }
 
     /// What a rule hits among recent posts; `reason` is the purpose and legal basis that the rule names.
@@ -155,8 +192,8 @@ impl Audited {
         let digest = hex::encode(Sha256::digest(&text.source));
         let details = json!({ "since": since.to_string(), "shown_at_most": limit, "rule_sha256": digest });
         let note = self.viewer.note(self.desk.now(), "rule.preview", &text.id, reason, details);
-        self.desk.cases.audit(note).await?;
-        Ok(self.desk.content.history.preview(text, since, limit).await?)
+        self.viewer.cases.audit(note).await?;
+        Ok(self.desk.content.history.preview(text, &self.scope, since, limit).await?)
     }
 
     /// Runs a rule over what is stored; what comes back are figures and ids.
@@ -169,7 +206,15 @@ impl Audited {
         since: Timestamp,
         progress: Progress<'_>,
     ) -> Result<BacktestFigures, Fault> {
-        Ok(self.desk.content.history.backtest(text, since, progress).await?)
+        Ok(self.desk.content.history.backtest(text, &self.scope, since, progress).await?)
+    }
+
+    /// How the campaign of a post spread.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn campaign(&self, item: &FlaggedItem) -> Result<Option<CampaignFigures>, Fault> {
+        Ok(self.desk.content.flagged.campaign(item.post.campaign, &self.scope).await?)
     }
 
     /// Which words moved the model's scores.
@@ -191,7 +236,7 @@ impl Audited {
         let post = item.post.post_id.to_string();
         let details =
             json!({ "by": translator.name(), "to": to, "characters": item.post.text.chars().count() });
-        self.desk
+        self.viewer
             .cases
             .audit(self.viewer.note(self.desk.now(), "translate", &post, "triage", details))
             .await?;
@@ -225,9 +270,9 @@ impl Audited {
             "legal_basis": label.legal_basis, "review_by": label.review_by,
         });
         let note = self.viewer.note(self.desk.now(), "export", "flagged", &label.purpose, details);
-        let entry = self.desk.cases.audit(note).await?;
+        let entry = self.viewer.cases.audit(note).await?;
         let label = ExportLabel { audit_entry: entry.hash, ..label };
-        Ok(self.desk.content.flagged.export(filter, format, &label, with_text).await?)
+        Ok(self.desk.content.flagged.export(&self.bound(filter), format, &label, with_text).await?)
     }
 
     /// Stored posts by id.
@@ -235,7 +280,9 @@ impl Audited {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn posts(&self, ids: &[PostId]) -> Result<Vec<PseudonymousPost>, Fault> {
-        Ok(self.desk.content.history.posts(ids).await?)
+        let mut posts = self.desk.content.history.posts(ids).await?;
+        posts.retain(|post| self.owns(&post.source));
+        Ok(posts)
     }
 
     /// Who published, for a case whose unmasking is on record.
@@ -261,7 +308,7 @@ impl Audited {
     async fn read_identity(&self, case: &Case, action: &str) -> Result<Option<Identity>, Fault> {
         let id: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
         let reason = format!("case {}", case.id);
-        self.desk
+        self.viewer
             .cases
             .audit(self.viewer.note(self.desk.now(), action, &case.id, &reason, json!({})))
             .await?;
@@ -270,10 +317,16 @@ impl Audited {
 }
 
 impl DeskState {
+    /// The sources that this person's tenant sees.
+    pub(crate) async fn scope(&self, v: &Viewer) -> Result<SourceScope, Fault> {
+        Ok(v.cases.source_owners().await?.scope(&v.cases.tenant()))
+    }
+
     /// How many posts wait. A figure, so not on record.
-    pub(crate) async fn waiting(&self) -> Result<u64, Fault> {
-        let (content, all) = (&self.content, QueueFilter::default());
-        let head = content.heads.head(&*content.flagged, &self.cases, &all, Order::Mixed, self.now()).await?;
+    pub(crate) async fn waiting(&self, v: &Viewer) -> Result<u64, Fault> {
+        let (content, now) = (&self.content, self.now());
+        let all = QueueFilter { sources: self.scope(v).await?, ..QueueFilter::default() };
+        let head = content.heads.head(&*content.flagged, &v.cases, &all, Order::Mixed, now).await?;
         Ok(head.size.total)
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use streife_cases::glass::Opening;
 use streife_cases::ledger::Note;
 use streife_cases::role::{Action, Role, acting_role};
-use streife_cases::store::{Scope, Session};
+use streife_cases::store::{Scope, Session, TenantCases};
 use streife_cases::workflow::Actor;
 use streife_domain::{Head, PostId, Timestamp};
 use subtle::ConstantTimeEq;
@@ -81,6 +81,8 @@ impl Default for Prefs {
 pub struct Viewer {
     /// Log-in name; empty before log-in.
     pub user: String,
+    /// The case database as this person's tenant sees it: what others own does not exist.
+    pub cases: TenantCases,
     /// Roles held.
     pub roles: Vec<Role>,
     /// The role this request acts in.
@@ -174,6 +176,10 @@ async fn admit(
     }
     let session = session(desk, &parts.headers).await.map_err(refuse)?;
     let mut viewer = viewer(desk, session, &parts.headers, nonce).await.map_err(refuse)?;
+    if viewer.may(Action::ReviewGlass) {
+        viewer.glass_waiting =
+            viewer.cases.openings_to_review(&viewer.user).await.map_err(|error| refuse(error.into()))?;
+    }
     match route.right {
         Right::Public | Right::Token(_) => {}
         _ if viewer.user.is_empty() => {
@@ -188,14 +194,10 @@ async fn admit(
         Right::LoggedIn => viewer.role = viewer.roles.first().copied(),
         Right::Needs(action) => {
             viewer.role = acting_role(&viewer.roles, action);
-            if viewer.role.is_none() {
+            if route.glass || viewer.role.is_none() {
                 break_glass(desk, route, &mut parts, &mut viewer).await.map_err(refuse)?;
             }
         }
-    }
-    if viewer.may(Action::ReviewGlass) {
-        viewer.glass_waiting =
-            desk.cases.openings_to_review(&viewer.user).await.map_err(|error| refuse(error.into()))?;
     }
     let body = if route.method == Method::POST {
         let bytes = to_bytes(body, MAX_BODY_BYTES)
@@ -227,23 +229,31 @@ async fn admit(
     Ok(Request::from_parts(parts, body))
 }
 
-/// Lets who has not the right read one post behind an open glass; everybody else is refused, with the way to ask.
+/// Lets who has not the right, or whose tenant it is not, read one post behind an open glass. Everybody else without the
+/// right is refused, with the way to ask.
 async fn break_glass(
     desk: &DeskState,
     route: &Route,
     parts: &mut Parts,
     viewer: &mut Viewer,
 ) -> Result<(), Fault> {
-    let role = acting_role(&viewer.roles, Action::BreakGlass).filter(|_| route.glass);
-    let Some(role) = role else { return Err(Fault::forbidden()) };
     let path = Path::<HashMap<String, String>>::from_request_parts(parts, desk).await;
     let id = path.ok().and_then(|Path(map)| map.get("id").cloned()).unwrap_or_default();
     // Anything but the id of a post is nothing that could be opened.
-    let subject = id.parse::<PostId>().map_err(|_| Fault::forbidden())?.to_string();
-    viewer.glass = desk.cases.glass(&viewer.user, &subject, desk.now()).await?;
-    viewer.role = Some(role);
-    match viewer.glass {
-        Some(_) => Ok(()),
+    let subject = id.parse::<PostId>().ok().map(|id| id.to_string()).filter(|_| route.glass);
+    let breaks = acting_role(&viewer.roles, Action::BreakGlass);
+    let (Some(subject), Some(role)) = (subject, breaks) else {
+        return if viewer.role.is_some() { Ok(()) } else { Err(Fault::forbidden()) };
+    };
+    let opening = viewer.cases.glass(&viewer.user, &subject, desk.now()).await?;
+    match opening.filter(|opening| viewer.role.is_none() || opening.subject_tenant != opening.tenant) {
+        Some(opening) => {
+            viewer.cases = viewer.cases.behind_glass(&opening);
+            viewer.role = Some(role);
+            viewer.glass = Some(opening);
+            Ok(())
+        }
+        None if viewer.role.is_some() => Ok(()),
         None => Err(Fault { glass: Some(subject), ..Fault::forbidden() }),
     }
 }
@@ -260,7 +270,7 @@ async fn machine(desk: &DeskState, parts: &Parts, scope: Scope, nonce: &str) -> 
     }
     let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let secret = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let token = if secret.is_empty() { None } else { desk.cases.token(secret, now).await? };
+    let token = if secret.is_empty() { None } else { desk.door.token(secret, now).await? };
     let Some(token) = token else {
         if !secret.is_empty() {
             desk.throttle.failed(&key, now);
@@ -273,6 +283,7 @@ async fn machine(desk: &DeskState, parts: &Parts, scope: Scope, nonce: &str) -> 
     }
     Ok(Viewer {
         user: format!("token:{}", token.id),
+        cases: desk.door.of_token(&token),
         roles: Vec::new(),
         role: None,
         csrf: String::new(),
@@ -295,7 +306,7 @@ fn client_address(extensions: &axum::http::Extensions) -> ClientAddress {
 
 async fn session(desk: &DeskState, headers: &HeaderMap) -> Result<Option<Session>, Fault> {
     match cookie(headers, SESSION_COOKIE) {
-        Some(token) => Ok(desk.cases.session(&token, desk.now()).await?),
+        Some(token) => Ok(desk.door.session(&token, desk.now()).await?),
         None => Ok(None),
     }
 }
@@ -308,8 +319,10 @@ async fn viewer(
 ) -> Result<Viewer, Fault> {
     let mut lang = Lang::from_header(headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
     let mut prefs = Prefs::default();
+    let cases =
+        session.as_ref().map_or_else(|| desk.door.of_nobody(), |session| desk.door.of_session(session));
     if let Some(session) = &session {
-        for (name, value) in desk.cases.settings(&format!("user/{}", session.user.id)).await? {
+        for (name, value) in cases.settings(&format!("user/{}", session.user.id)).await? {
             match name.as_str() {
                 "lang" => lang = Lang::parse(&value),
                 "theme" => prefs.theme = value,
@@ -336,6 +349,7 @@ async fn viewer(
     };
     Ok(Viewer {
         user,
+        cases,
         roles,
         role: None,
         csrf,

@@ -14,6 +14,7 @@ use streife_domain::{Clock, Identity, Timestamp};
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::audited::ContentReader;
+use crate::door::Door;
 use crate::jobs::Jobs;
 use crate::lab::{History, RuleCheck};
 use crate::oidc::Oidc;
@@ -125,6 +126,20 @@ pub struct Access {
     pub oidc: Option<Oidc>,
     /// Machines of the house that translate; asked only when a person asks.
     pub assistants: Assistants,
+    /// Where Grafana is, without a slash at the end.
+    pub grafana: Option<String>,
+    /// The chart library.
+    pub charts: Option<Charts>,
+}
+
+/// uPlot as its package brings it. Third-party code lies not in this repository; without it charts stay lines that the
+/// server draws.
+#[derive(Debug, Clone)]
+pub struct Charts {
+    /// The script.
+    pub script: Arc<[u8]>,
+    /// Its style sheet.
+    pub style: Arc<[u8]>,
 }
 
 /// State of the desk; cheap to clone.
@@ -133,7 +148,7 @@ pub struct DeskState(Arc<Inner>);
 
 /// The parts, shared by all handlers; its fields stay inside the crate.
 pub struct Inner {
-    pub(crate) cases: CaseStore,
+    pub(crate) door: Door,
     pub(crate) content: ContentReader,
     pub(crate) figures: Arc<dyn Figures>,
     pub(crate) rules: Arc<dyn RuleCheck>,
@@ -170,7 +185,7 @@ impl Counters {
 impl DeskState {
     /// What the desk counts about itself, in Prometheus' text format.
     pub fn metrics_text(&self) -> String {
-        crate::pages::health::text(&self.counters)
+        crate::pages::health::text(&self.counters, self.door.foreign_requests())
     }
 
     /// From its parts, with local accounts alone.
@@ -182,7 +197,7 @@ impl DeskState {
     pub fn with_access(parts: DeskParts, access: Access) -> Self {
         Self(Arc::new(Inner {
             content: ContentReader::new(parts.reader, parts.history, access.assistants.translator.clone()),
-            cases: parts.cases,
+            door: Door::new(parts.cases),
             figures: parts.figures,
             rules: parts.rules,
             backtests: Jobs::default(),

@@ -1,5 +1,4 @@
 //! The desk over HTTP, in process: every page in both languages, rights, tokens, audit, hostile content.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! People at work over HTTP, in process: from the queue to a referral, a rule to its approval, figures and exports.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod common;
 

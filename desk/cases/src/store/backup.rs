@@ -37,6 +37,8 @@ pub const TABLES: &[&str] = &[
     "outbox",
     "bulk_items",
     "break_glass",
+    "tenants",
+    "tenant_sources",
 ];
 
 /// Rows of each table.

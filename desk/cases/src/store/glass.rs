@@ -7,9 +7,11 @@ use streife_domain::Timestamp;
 use uuid::Uuid;
 
 use super::ledgers::append;
-use super::{CaseStore, Result, StoreError, outbox, settings, text, time};
+use super::tenants::tenant_of;
+use super::{CaseStore, Result, StoreError, Write, outbox, settings, text, time};
 use crate::glass::{Finding, GLASS_SECS, MAX_GLASS_TEXT_CHARS, Opening, Review, may_open, may_review};
-use crate::ledger::{Note, audit_ledger};
+use crate::ledger::{Note, audit_ledger_of};
+use crate::tenant::Tenant;
 use crate::workflow::Actor;
 
 /// Openings listed at most.
@@ -29,6 +31,7 @@ impl CaseStore {
         &self,
         actor: &Actor,
         subject: &str,
+        subject_tenant: &Tenant,
         reason: &str,
         at: Timestamp,
     ) -> Result<Opening> {
@@ -47,15 +50,17 @@ impl CaseStore {
             id: Uuid::now_v7().simple().to_string(),
             person: actor.user.clone(),
             role: actor.role.as_str().to_owned(),
+            tenant: self.owner(),
             subject: subject.to_owned(),
+            subject_tenant: subject_tenant.clone(),
             reason: short(reason),
             opened_at: at,
             ends_at: at.plus_secs(GLASS_SECS),
             review: None,
         };
         sqlx::query(
-            "INSERT INTO break_glass (id, person, role, subject, reason, opened_at, ends_at, reviewed_by, reviewed_at, finding, note) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, '', 0, '', '')",
+            "INSERT INTO break_glass (id, person, role, subject, reason, opened_at, ends_at, reviewed_by, reviewed_at, finding, note, tenant, subject_tenant) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, '', 0, '', '', $8, $9)",
         )
         .bind(opening.id.clone())
         .bind(opening.person.clone())
@@ -64,11 +69,13 @@ impl CaseStore {
         .bind(opening.reason.clone())
         .bind(opening.opened_at.as_micros())
         .bind(opening.ends_at.as_micros())
+        .bind(opening.tenant.as_str().to_owned())
+        .bind(opening.subject_tenant.as_str().to_owned())
         .execute(&mut *write.tx)
         .await?;
         let details = json!({ "id": opening.id, "until": opening.ends_at.to_string() });
         let note = note(actor, at, "glass.open", &opening.subject, &opening.reason, details);
-        append(&mut write, &audit_ledger(at), note).await?;
+        on_record(&mut write, &opening, &note).await?;
         let body = json!({ "kind": "break_glass", "id": opening.id, "at": at.to_string() }).to_string();
         for target in settings::alert_targets(&mut write).await? {
             outbox::put(&mut write, "break_glass", &target, &body, at).await?;
@@ -99,18 +106,20 @@ impl CaseStore {
     /// When the database fails.
     pub async fn close_glass(&self, id: &str, actor: &Actor, at: Timestamp) -> Result<bool> {
         let mut write = self.write().await?;
-        let done =
-            sqlx::query("UPDATE break_glass SET ends_at = $1 WHERE id = $2 AND person = $3 AND ends_at > $1")
-                .bind(at.as_micros())
-                .bind(id.to_owned())
-                .bind(actor.user.clone())
-                .execute(&mut *write.tx)
-                .await?;
-        if done.rows_affected() == 1 {
-            append(&mut write, &audit_ledger(at), note(actor, at, "glass.close", id, "", json!({}))).await?;
-            write.commit().await?;
-        }
-        Ok(done.rows_affected() == 1)
+        let row = sqlx::query(
+            "UPDATE break_glass SET ends_at = $1 WHERE id = $2 AND person = $3 AND ends_at > $1 RETURNING *",
+        )
+        .bind(at.as_micros())
+        .bind(id.to_owned())
+        .bind(actor.user.clone())
+        .fetch_optional(&mut *write.tx)
+        .await?;
+        let Some(opening) = row.map(|row| read(&row)).transpose()? else { return Ok(false) };
+        let details = json!({ "id": id });
+        on_record(&mut write, &opening, &note(actor, at, "glass.close", &opening.subject, "", details))
+            .await?;
+        write.commit().await?;
+        Ok(true)
     }
 
     /// Records what another person found about an opening. It ends with its review, if it has not ended before.
@@ -131,9 +140,10 @@ impl CaseStore {
             .bind(id.to_owned())
             .fetch_optional(&mut *write.tx)
             .await?;
-        let opening = row.map(|row| read(&row)).transpose()?;
+        let seen = |opening: &Opening| self.is_own(&opening.tenant) || self.sees(&opening.subject_tenant);
+        let opening = row.map(|row| read(&row)).transpose()?.filter(seen);
         may_review(opening.as_ref(), &actor.user, said)?;
-        let subject = opening.map(|opening| opening.subject).unwrap_or_default();
+        let Some(opening) = opening else { return Ok(()) };
         sqlx::query(
             "UPDATE break_glass SET reviewed_by = $1, reviewed_at = $2, finding = $3, note = $4, \
              ends_at = CASE WHEN ends_at > $2 THEN $2 ELSE ends_at END WHERE id = $5",
@@ -146,12 +156,8 @@ impl CaseStore {
         .execute(&mut *write.tx)
         .await?;
         let details = json!({ "id": id, "finding": finding.as_str() });
-        append(
-            &mut write,
-            &audit_ledger(at),
-            note(actor, at, "glass.review", &subject, &short(said), details),
-        )
-        .await?;
+        let note = note(actor, at, "glass.review", &opening.subject, &short(said), details);
+        on_record(&mut write, &opening, &note).await?;
         write.commit().await
     }
 
@@ -161,9 +167,11 @@ impl CaseStore {
     /// When the database fails.
     pub async fn openings(&self) -> Result<Vec<Opening>> {
         let rows = sqlx::query(
-            "SELECT * FROM break_glass ORDER BY CASE WHEN reviewed_at = 0 THEN 0 ELSE 1 END, opened_at DESC LIMIT $1",
+            "SELECT * FROM break_glass WHERE ($2 = '*' OR tenant = $2 OR subject_tenant = $2) \
+             ORDER BY CASE WHEN reviewed_at = 0 THEN 0 ELSE 1 END, opened_at DESC LIMIT $1",
         )
         .bind(MAX_LISTED)
+        .bind(self.sight())
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(read).collect()
@@ -174,12 +182,25 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn openings_to_review(&self, person: &str) -> Result<u64> {
-        let row = sqlx::query("SELECT COUNT(*) AS n FROM break_glass WHERE reviewed_at = 0 AND person <> $1")
-            .bind(person.to_owned())
-            .fetch_one(&self.pool)
-            .await?;
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS n FROM break_glass WHERE reviewed_at = 0 AND person <> $1 \
+             AND ($2 = '*' OR tenant = $2 OR subject_tenant = $2)",
+        )
+        .bind(person.to_owned())
+        .bind(self.sight())
+        .fetch_one(&self.pool)
+        .await?;
         Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or(0))
     }
+}
+
+/// In the ledger of the person's tenant and, where it is another, in that of the subject's.
+async fn on_record(write: &mut Write, opening: &Opening, note: &Note) -> Result<()> {
+    append(write, &audit_ledger_of(&opening.tenant, note.at), note.clone()).await?;
+    if opening.tenant != opening.subject_tenant {
+        append(write, &audit_ledger_of(&opening.subject_tenant, note.at), note.clone()).await?;
+    }
+    Ok(())
 }
 
 fn note(
@@ -219,7 +240,9 @@ fn read(row: &AnyRow) -> Result<Opening> {
         id: text(row, "id")?,
         person: text(row, "person")?,
         role: text(row, "role")?,
+        tenant: tenant_of(&text(row, "tenant")?)?,
         subject: text(row, "subject")?,
+        subject_tenant: tenant_of(&text(row, "subject_tenant")?)?,
         reason: text(row, "reason")?,
         opened_at: time(row, "opened_at")?,
         ends_at: time(row, "ends_at")?,

@@ -75,7 +75,7 @@ pub(crate) async fn list(
     Extension(v): Extension<Viewer>,
 ) -> Result<Html<String>, Fault> {
     let now = desk.now();
-    let cases = desk.cases.cases(None, MAX_CASES).await?;
+    let cases = v.cases.cases(None, MAX_CASES).await?;
     let shown =
         |state: CaseState| !matches!(state, CaseState::Queued | CaseState::Claimed | CaseState::Dismissed);
     let rows: Vec<Row> = cases
@@ -161,7 +161,7 @@ pub(crate) async fn show(
     audited: Audited,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Fault> {
-    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let case = audited.viewer.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
     let v = audited.viewer.clone();
     let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
     let hidden = matches!(case.state, CaseState::Erased | CaseState::Restricted);
@@ -204,7 +204,15 @@ pub(crate) async fn show(
             .collect(),
         questions: case.questions.iter().map(asked).collect(),
         gaps: if case.state == CaseState::LegalForm { gaps(&v, &case) } else { Vec::new() },
-        events: desk.cases.events(&case.id).await?.iter().rev().map(|event| trail(&v, event)).collect(),
+        events: audited
+            .viewer
+            .cases
+            .events(&case.id)
+            .await?
+            .iter()
+            .rev()
+            .map(|event| trail(&v, event))
+            .collect(),
         moves: moves(&case)
             .into_iter()
             .filter(|(name, _)| v.glass.is_none() && (*name != "approve" || v.may(Action::Approve)))
@@ -310,7 +318,7 @@ pub(crate) async fn make_move(
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let case = v.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
     let now = desk.now();
     let text = said(&fields, "text").to_owned();
     let what = match said(&fields, "move") {
@@ -361,9 +369,9 @@ pub(crate) async fn make_move(
         }
         (_, what) => what,
     };
-    let (case, _) = desk.cases.apply(&id, actor.clone(), what, now).await?;
+    let (case, _) = v.cases.apply(&id, actor.clone(), what, now).await?;
     if let Some(file_number) = file_number {
-        desk.cases.apply(&id, actor.clone(), Move::Acknowledge { file_number }, desk.now()).await?;
+        v.cases.apply(&id, actor.clone(), Move::Acknowledge { file_number }, desk.now()).await?;
     }
     if let Some(sealer) = &desk.sealer {
         match case.state {
@@ -382,7 +390,7 @@ pub(crate) async fn seal(
     audited: Audited,
     Path(id): Path<String>,
 ) -> Result<Redirect, Fault> {
-    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let case = audited.viewer.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
     let sealer = desk
         .sealer
         .clone()
@@ -391,7 +399,7 @@ pub(crate) async fn seal(
     let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
     let item = audited.item(post).await?.ok_or_else(Fault::not_found)?;
     let identity = audited.identity_for_seal(&case).await?.ok_or_else(Fault::not_found)?;
-    let (case, _) = desk.cases.apply(&id, actor.clone(), Move::StartCapture, desk.now()).await?;
+    let (case, _) = audited.viewer.cases.apply(&id, actor.clone(), Move::StartCapture, desk.now()).await?;
     let what = match sealer.seal(&case, &item, &identity, &actor.user, desk.now()).await {
         Ok(Some(seal)) => Some(Move::SealEvidence { seal }),
         // The sealer goes on asking for the stamps and seals the case itself.
@@ -399,7 +407,7 @@ pub(crate) async fn seal(
         Err(reason) => Some(Move::CaptureFailed { reason }),
     };
     if let Some(what) = what {
-        desk.cases.apply(&id, actor, what, desk.now()).await?;
+        audited.viewer.cases.apply(&id, actor, what, desk.now()).await?;
     }
     desk.announce("cases");
     Ok(Redirect::to(&format!("/cases/{id}")))
@@ -411,10 +419,10 @@ pub(crate) async fn save_form(
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let case = v.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
     let form = legal_form(&desk, &case, &fields);
     let what = Move::FillForm { form: Box::new(form) };
-    desk.cases.apply(&id, v.actor(Action::WorkCase)?, what, desk.now()).await?;
+    v.cases.apply(&id, v.actor(Action::WorkCase)?, what, desk.now()).await?;
     desk.announce("cases");
     Ok(Redirect::to(&format!("/cases/{id}")))
 }

@@ -14,6 +14,7 @@ use streife_domain::PostId;
 use super::cases::short;
 use super::show::moment;
 use super::{Fields, html, said};
+use crate::audited::Audited;
 use crate::fault::Fault;
 use crate::guard::Viewer;
 use crate::state::{Counters, DeskState};
@@ -68,7 +69,7 @@ pub(crate) async fn ask(
     Extension(v): Extension<Viewer>,
     Query(query): Query<Fields>,
 ) -> Result<Html<String>, Fault> {
-    let own = desk.cases.openings().await?.into_iter().filter(|opening| opening.person == v.user).collect();
+    let own = v.cases.openings().await?.into_iter().filter(|opening| opening.person == v.user).collect();
     let subject = said(&query, "subject").parse::<PostId>().map(|id| id.to_string()).unwrap_or_default();
     html(&AskPage {
         nav: "glass",
@@ -89,16 +90,20 @@ fn refused(v: &Viewer, error: StoreError) -> Fault {
     }
 }
 
+/// The post is looked up for its owner alone; nothing of it is shown.
 pub(crate) async fn open(
     State(desk): State<DeskState>,
-    Extension(v): Extension<Viewer>,
+    audited: Audited,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let subject: PostId =
+    let v = audited.viewer.clone();
+    let post: PostId =
         said(&fields, "subject").parse().map_err(|_| Fault::bad(v.t.get("quality.bad_post")))?;
-    let subject = subject.to_string();
+    let owner = audited.owner_of(post).await?.ok_or_else(Fault::not_found)?;
+    let subject = post.to_string();
     let actor = v.actor(Action::BreakGlass)?;
-    let opened = desk.cases.open_glass(&actor, &subject, said(&fields, "reason"), desk.now()).await;
+    let reason = said(&fields, "reason");
+    let opened = v.cases.open_glass(&actor, &subject, &owner, reason, desk.now()).await;
     opened.map_err(|error| refused(&v, error))?;
     Counters::add(&desk.counters.glass_opened);
     tracing::warn!("an emergency access was opened");
@@ -112,7 +117,7 @@ pub(crate) async fn close(
     Extension(v): Extension<Viewer>,
     Path(id): Path<String>,
 ) -> Result<Redirect, Fault> {
-    if !desk.cases.close_glass(&id, &v.actor(Action::BreakGlass)?, desk.now()).await? {
+    if !v.cases.close_glass(&id, &v.actor(Action::BreakGlass)?, desk.now()).await? {
         return Err(Fault::not_found());
     }
     desk.announce("glass");
@@ -137,7 +142,7 @@ pub(crate) async fn list(
 ) -> Result<Html<String>, Fault> {
     html(&ReviewPage {
         nav: "glass",
-        rows: rows(&desk, &v, desk.cases.openings().await?),
+        rows: rows(&desk, &v, v.cases.openings().await?),
         findings: Finding::ALL,
         hours: GLASS_REVIEW_SECS / 3_600,
         min_reason: MIN_GLASS_REASON_CHARS,
@@ -154,7 +159,7 @@ pub(crate) async fn review(
 ) -> Result<Redirect, Fault> {
     let finding = Finding::parse(said(&fields, "finding")).ok_or_else(|| Fault::bad("unknown finding"))?;
     let actor = v.actor(Action::ReviewGlass)?;
-    let reviewed = desk.cases.review_glass(&id, &actor, finding, said(&fields, "note"), desk.now()).await;
+    let reviewed = v.cases.review_glass(&id, &actor, finding, said(&fields, "note"), desk.now()).await;
     reviewed.map_err(|error| refused(&v, error))?;
     desk.announce("glass");
     Ok(Redirect::to("/glass/review"))

@@ -24,6 +24,7 @@ pub(crate) mod rule_trial;
 pub(crate) mod rules;
 pub(crate) mod settings;
 mod show;
+pub(crate) mod tenants;
 pub(crate) mod tokens;
 pub(crate) mod totp;
 pub(crate) mod translation;

@@ -1,6 +1,7 @@
 //! Figures that somebody made up.
 
 use async_trait::async_trait;
+use streife_cases::tenant::SourceScope;
 
 use super::SampleReader;
 use crate::reader::{
@@ -10,11 +11,11 @@ use crate::reader::{
 
 #[async_trait]
 impl Figures for SampleReader {
-    async fn campaigns(&self) -> Result<Vec<CampaignFigures>, ReadError> {
+    async fn campaigns(&self, sources: &SourceScope) -> Result<Vec<CampaignFigures>, ReadError> {
         let mut campaigns: Vec<CampaignFigures> = self
             .items
             .iter()
-            .filter(|item| item.copies > 1)
+            .filter(|item| item.copies > 1 && sources.contains(&item.post.source))
             .map(|item| CampaignFigures {
                 key: item.post.campaign.0,
                 posts: item.copies,
@@ -31,7 +32,7 @@ impl Figures for SampleReader {
         Ok(campaigns)
     }
 
-    async fn trends(&self) -> Result<Trends, ReadError> {
+    async fn trends(&self, _: &SourceScope) -> Result<Trends, ReadError> {
         let wave =
             |h: u64, top: u64| top / 3 + (top * (h % 24).min(24 - h % 24)) / 14 + (h * 7919 % 11) * top / 90;
         let count = |pairs: &[(&str, u64)]| pairs.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();

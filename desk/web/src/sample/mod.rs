@@ -4,11 +4,14 @@ mod figures;
 mod posts;
 
 use async_trait::async_trait;
-use streife_domain::{Author, Identity, PostId, PseudonymousPost, Timestamp};
+use streife_cases::tenant::SourceScope;
+use streife_domain::{Author, CampaignKey, Identity, PostId, PseudonymousPost, Timestamp};
 
 pub use self::posts::sample_items;
 use crate::lab::{BacktestFigures, History, Preview, PreviewHit, Progress, RuleText};
-use crate::reader::{ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, QueueFilter, ReadError};
+use crate::reader::{
+    CampaignFigures, ExportFormat, ExportLabel, Figures, FlaggedItem, FlaggedReader, QueueFilter, ReadError,
+};
 
 /// A reader over invented posts.
 pub struct SampleReader {
@@ -38,7 +41,7 @@ fn matches(item: &FlaggedItem, filter: &QueueFilter) -> bool {
             .words
             .as_ref()
             .is_none_or(|words| words.split_whitespace().all(|w| item.post.text.contains(w)))
-        && (filter.sources.is_empty() || filter.sources.contains(&item.post.source))
+        && filter.sources.contains(&item.post.source)
 }
 
 #[async_trait]
@@ -49,6 +52,14 @@ impl FlaggedReader for SampleReader {
 
     async fn item(&self, id: PostId) -> Result<Option<FlaggedItem>, ReadError> {
         Ok(self.items.iter().find(|item| item.post.post_id == id).cloned())
+    }
+
+    async fn campaign(
+        &self,
+        key: CampaignKey,
+        sources: &SourceScope,
+    ) -> Result<Option<CampaignFigures>, ReadError> {
+        Ok(self.campaigns(sources).await?.into_iter().find(|campaign| campaign.key == key.0))
     }
 
     async fn export(
@@ -86,8 +97,14 @@ impl FlaggedReader for SampleReader {
 /// Knows no rule language: every invented post with a word of the rule's first test text is a hit.
 #[async_trait]
 impl History for SampleReader {
-    async fn preview(&self, text: &RuleText, _: Timestamp, limit: usize) -> Result<Preview, ReadError> {
-        let hits = self.hits(text);
+    async fn preview(
+        &self,
+        text: &RuleText,
+        sources: &SourceScope,
+        _: Timestamp,
+        limit: usize,
+    ) -> Result<Preview, ReadError> {
+        let hits = self.hits(text, sources);
         Ok(Preview {
             posts: 52_311,
             hits: hits.len() as u64,
@@ -100,10 +117,11 @@ impl History for SampleReader {
     async fn backtest(
         &self,
         text: &RuleText,
+        sources: &SourceScope,
         _: Timestamp,
         progress: Progress<'_>,
     ) -> Result<BacktestFigures, ReadError> {
-        let hits = self.hits(text);
+        let hits = self.hits(text, sources);
         progress(1_000, hits.len() as u64);
         Ok(BacktestFigures {
             set: "rules@invented".to_owned(),
@@ -122,13 +140,14 @@ impl History for SampleReader {
 }
 
 impl SampleReader {
-    fn hits(&self, text: &RuleText) -> Vec<PreviewHit> {
+    fn hits(&self, text: &RuleText, sources: &SourceScope) -> Vec<PreviewHit> {
         let says = |word: &str| word.chars().count() > 4 && text.source.contains(word);
         let hit = |item: &FlaggedItem| PreviewHit {
             post: item.post.clone(),
             language: item.verdict.language.code.clone(),
             spans: item.verdict.hits.iter().flat_map(|hit| hit.spans.clone()).collect(),
         };
-        self.items.iter().filter(|item| item.post.text.split_whitespace().any(says)).map(hit).collect()
+        let hits = self.items.iter().filter(|item| item.post.text.split_whitespace().any(says));
+        hits.filter(|item| sources.contains(&item.post.source)).map(hit).collect()
     }
 }

@@ -245,11 +245,13 @@ fn item(n: usize, seed: &Seed, now: Timestamp) -> FlaggedItem {
             vec![
                 ThreadPost {
                     above: true,
+                    source: seed.source.to_owned(),
                     text: "Im Stadtgarten werden ab Montag die Beete neu angelegt.".to_owned(),
                     posted_at: Some(observed_at.plus_secs(-900)),
                 },
                 ThreadPost {
                     above: false,
+                    source: seed.source.to_owned(),
                     text: "Na, das sehe ich anders, der Garten ist doch schön.".to_owned(),
                     posted_at: Some(observed_at.plus_secs(240)),
                 },

@@ -118,7 +118,7 @@ fn hostile(mut item: FlaggedItem) -> FlaggedItem {
         hit.because.iter_mut().for_each(|because| because.part = all());
     }
     item.media = vec![Media { media_type: all(), url: Some(all()), alt: Some(all()) }];
-    item.thread = vec![ThreadPost { above: true, text: all(), posted_at: None }];
+    item.thread = vec![ThreadPost { above: true, source: all(), text: all(), posted_at: None }];
     item.verdict.models.lid = all();
     if let Some(legal) = &mut item.legal {
         legal.legal_basis = all();

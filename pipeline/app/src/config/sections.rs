@@ -150,6 +150,8 @@ pub(crate) struct DeskSection {
     pub(crate) oidc: Option<super::access::OidcSection>,
     /// HTTPS without a proxy.
     pub(crate) tls: Option<DeskTlsSection>,
+    /// `https://grafana.example`: the desk links to its dashboards there.
+    pub(crate) grafana_url: Option<String>,
     /// Receivers of alarms by name.
     pub(crate) alerts: BTreeMap<String, super::access::AlertSection>,
 }
@@ -162,6 +164,7 @@ impl Default for DeskSection {
             database_url: None,
             oidc: None,
             tls: None,
+            grafana_url: None,
             alerts: BTreeMap::new(),
         }
     }
