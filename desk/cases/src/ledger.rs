@@ -12,6 +12,7 @@ use streife_domain::Timestamp;
 
 use crate::canonical::{canonical, canonical_sha256};
 use crate::merkle::{self, Hash};
+use crate::tenant::Tenant;
 
 /// What the first entry of a chain names as the one before it.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -66,6 +67,12 @@ pub struct Note {
 pub fn audit_ledger(at: Timestamp) -> String {
     // RFC 3339 starts with the year; times outside years 0..=9999 do not occur on our own clock.
     format!("audit/{}", at.to_string().chars().take(4).collect::<String>())
+}
+
+/// The name of the audit chain of a tenant that `at` belongs to: each has its own, the house's has no second name.
+pub fn audit_ledger_of(tenant: &Tenant, at: Timestamp) -> String {
+    let house = audit_ledger(at);
+    if tenant.is_house() { house } else { format!("{house}/{}", tenant.as_str()) }
 }
 
 /// The name of a case's custody chain.

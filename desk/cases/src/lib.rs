@@ -5,7 +5,9 @@
 //! * [`offence`], [`legal`]: the offence catalogue as data, and the form a case officer fills in.
 //! * [`rulebook`]: rules, lists and suppressions written at the desk, and who may switch them live.
 //! * [`quality`]: agreement of blind second looks, drift of a rule.
+//! * [`glass`]: emergency access outside one's role, for half an hour and with a review.
 //! * [`ledger`], [`merkle`], [`canonical`]: audit and custody, hash-chained, with signed checkpoints.
+//! * [`tenant`]: who owns what on a site that several authorities share.
 //! * [`store`]: SQLite or PostgreSQL; events are the truth, rows follow in the same transaction.
 //!
 //! No web, no log, no ClickHouse here.
@@ -14,6 +16,7 @@ pub mod canonical;
 mod correspondence;
 pub mod deadlines;
 mod edges;
+pub mod glass;
 pub mod ledger;
 pub mod legal;
 pub mod merkle;
@@ -23,4 +26,5 @@ pub mod quality;
 pub mod role;
 pub mod rulebook;
 pub mod store;
+pub mod tenant;
 pub mod workflow;

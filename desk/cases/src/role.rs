@@ -74,6 +74,10 @@ pub enum Action {
     ReadSystem,
     /// Users and settings.
     Administer,
+    /// Read one post and its case outside one's own role, in an emergency, with a review afterwards.
+    BreakGlass,
+    /// See every emergency access at once, and review those of others.
+    ReviewGlass,
 }
 
 impl Role {
@@ -154,31 +158,62 @@ pub const fn may(role: Role, action: Action) -> bool {
         Role::Reviewer => {
             matches!(
                 action,
-                A::ReadItem | A::Decide | A::Seal | A::ReadRules | A::ReadStatistics | A::ReadSystem
+                A::ReadItem
+                    | A::Decide
+                    | A::Seal
+                    | A::ReadRules
+                    | A::ReadStatistics
+                    | A::ReadSystem
+                    | A::BreakGlass
             )
         }
-        Role::Analyst => matches!(action, A::ReadRules | A::WriteRules | A::ReadStatistics | A::ReadSystem),
+        Role::Analyst => {
+            matches!(action, A::ReadRules | A::WriteRules | A::ReadStatistics | A::ReadSystem | A::BreakGlass)
+        }
         Role::RuleApprover => {
             matches!(action, A::ReadRules | A::ApproveRules | A::ReadStatistics | A::ReadSystem)
         }
         Role::CaseOfficer => matches!(
             action,
-            A::ReadItem | A::ReadCase | A::Unmask | A::WorkCase | A::Seal | A::ReadStatistics | A::ReadSystem
+            A::ReadItem
+                | A::ReadCase
+                | A::Unmask
+                | A::WorkCase
+                | A::Seal
+                | A::ReadStatistics
+                | A::ReadSystem
+                | A::BreakGlass
         ),
         Role::Lead => {
             matches!(
                 action,
-                A::ReadItem | A::ReadCase | A::Approve | A::ReadRules | A::ReadStatistics | A::ReadSystem
+                A::ReadItem
+                    | A::ReadCase
+                    | A::Approve
+                    | A::ReadRules
+                    | A::ReadStatistics
+                    | A::ReadSystem
+                    | A::BreakGlass
+                    | A::ReviewGlass
             )
         }
         Role::DutyDesk => {
             matches!(
                 action,
-                A::ReadItem | A::ReadCase | A::Decide | A::Emergency | A::Unmask | A::Seal | A::ReadSystem
+                A::ReadItem
+                    | A::ReadCase
+                    | A::Decide
+                    | A::Emergency
+                    | A::Unmask
+                    | A::Seal
+                    | A::ReadSystem
+                    | A::BreakGlass
             )
         }
-        Role::Custodian => matches!(action, A::ReadCase | A::Seal | A::ReadSystem),
-        Role::DataProtection => matches!(action, A::ReadAudit | A::ReadStatistics | A::ReadSystem),
+        Role::Custodian => matches!(action, A::ReadCase | A::Seal | A::ReadSystem | A::BreakGlass),
+        Role::DataProtection => {
+            matches!(action, A::ReadAudit | A::ReadStatistics | A::ReadSystem | A::ReviewGlass)
+        }
         Role::Auditor => matches!(action, A::ReadAudit | A::ReadStatistics),
         Role::Admin => matches!(action, A::ReadSystem | A::Administer),
         Role::System => false,
@@ -204,7 +239,8 @@ mod tests {
 
     #[test]
     fn the_administrator_sees_no_content() {
-        for action in [Action::ReadItem, Action::ReadCase, Action::Unmask, Action::ReadAudit] {
+        use Action as A;
+        for action in [A::ReadItem, A::ReadCase, A::Unmask, A::ReadAudit, A::BreakGlass] {
             assert!(!may(Role::Admin, action), "{action:?}");
         }
     }

@@ -5,9 +5,10 @@
 use std::collections::HashMap;
 
 use ed25519_dalek::SigningKey;
-use streife_cases::ledger::{Note, audit_ledger, custody_ledger};
+use streife_cases::ledger::{Note, audit_ledger, audit_ledger_of, custody_ledger};
 use streife_cases::role::Role;
-use streife_cases::store::{CaseStore, ClaimOutcome, NewItem, NewUser, StoreError};
+use streife_cases::store::{CaseStore, ClaimOutcome, NewItem, NewUser, StoreError, TenantRow};
+use streife_cases::tenant::Tenant;
 use streife_cases::workflow::{Actor, CaseState, DismissReason, LEASE_SECS, Move};
 use streife_domain::Timestamp;
 
@@ -239,9 +240,17 @@ async fn a_backup_brings_everything_back_but_sessions_and_a_damaged_one_nothing(
             .await
             .unwrap();
         store.open_session("rita", "token", "csrf", NOW).await.unwrap();
+        // A table named twice would be written twice and not be read back.
+        store.note_rules("p", &["w-1".to_owned(), "w-2".to_owned()]).await.unwrap();
+        let rita = Actor::new("rita", Role::Reviewer);
+        store
+            .open_glass(&rita, "p", &Tenant::house(), "Gefahr im Verzug, niemand erreichbar", NOW)
+            .await
+            .unwrap();
         let mut dump = Vec::new();
         let counts = store.dump(&mut dump).await.unwrap();
-        assert!(counts["cases"] > 0 && counts["ledger_entries"] > 0);
+        assert!(counts["cases"] > 0 && counts["ledger_entries"] > 0 && counts["break_glass"] == 1);
+        assert_eq!(counts["item_rules"], 2);
 
         let folder = tempfile::tempdir().unwrap();
         let fresh = CaseStore::sqlite(folder.path()).await.unwrap();
@@ -260,6 +269,74 @@ async fn a_backup_brings_everything_back_but_sessions_and_a_damaged_one_nothing(
             assert_eq!(fresh.verify_ledger(&ledger, &key.verifying_key()).await.unwrap(), vec![]);
         }
         assert!(fresh.restore(&mut &dump[..]).await.is_err(), "never over a database in use");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_one_tenant_owns_is_not_there_for_another() {
+    on_each_engine(async |store| {
+        let (north, south) = (Tenant::parse("nord").unwrap(), Tenant::parse("sued").unwrap());
+        for (tenant, source) in [(&north, "a"), (&south, "b")] {
+            let row =
+                TenantRow { tenant: tenant.clone(), name: "T".to_owned(), sources: vec![source.to_owned()] };
+            store.put_tenant(&row, NOW).await.unwrap();
+        }
+        let taken = TenantRow { tenant: south.clone(), name: "T".to_owned(), sources: vec!["a".to_owned()] };
+        assert!(store.put_tenant(&taken, NOW).await.is_err());
+        assert_eq!(store.source_owners().await.unwrap().owner("b"), south, "all or nothing");
+        let (own, other) = (store.of(&north), store.of(&south));
+        let rita = Actor::new("rita", Role::Reviewer);
+        let decided = item(1);
+        assert!(matches!(own.claim(&decided, &rita, NOW).await.unwrap(), ClaimOutcome::Yours(_)));
+        let what = Move::Dismiss { reason: DismissReason::Known };
+        own.apply(&decided.post_id, rita.clone(), what.clone(), NOW).await.unwrap();
+        own.claim(&item(2), &rita, NOW).await.unwrap();
+        let lead = Actor::new("lea", Role::Lead);
+        own.put_golden("p", &streife_cases::workflow::Opinion::Unsure, &lead, NOW).await.unwrap();
+
+        let before = store.foreign_requests();
+        assert!(other.case(&decided.post_id).await.unwrap().is_none());
+        assert!(other.case_of_post(&decided.post_id).await.unwrap().is_none());
+        assert!(other.claim(&item(2), &rita, NOW).await.is_err());
+        assert!(other.apply(&decided.post_id, rita.clone(), what.clone(), NOW).await.is_err());
+        assert_eq!(other.decide_bulk(&[item(2)], &rita, "b", &what, NOW).await.ok(), None);
+        assert!(store.foreign_requests() >= before + 5, "each is counted");
+        assert!(other.cases(None, 10).await.unwrap().is_empty());
+        assert!(other.cases(Some(CaseState::Dismissed), 10).await.unwrap().is_empty());
+        assert!(other.events(&decided.post_id).await.unwrap().is_empty());
+        assert!(other.states().await.unwrap().is_empty());
+        assert_eq!((other.settled().await.unwrap(), own.settled().await.unwrap()), (0, 1));
+        assert_eq!(other.decided_since(NOW, "").await.unwrap(), 0);
+        assert!(other.decisions(NOW, 10).await.unwrap().is_empty());
+        assert!(other.touched().await.unwrap().iter().all(|(_, state, _)| state == "foreign"));
+        let posts = [decided.post_id.clone(), item(2).post_id];
+        assert!(other.touched_of(&posts).await.unwrap().iter().all(|(_, state, _)| state == "foreign"));
+        assert_eq!(own.touched_of(&posts).await.unwrap().len(), 2);
+        assert!(other.similar("x", &decided.campaign).await.unwrap().is_empty());
+        assert_eq!(own.similar("x", &decided.campaign).await.unwrap().len(), 1);
+        assert!(other.rule_outcomes(NOW, NOW).await.unwrap().is_empty());
+        assert!(other.blind_items("ron", &[1; 32], NOW).await.unwrap().is_empty());
+        assert!(own.blind_items("ron", &[1; 32], NOW).await.unwrap().iter().any(|one| one.golden));
+        assert_eq!(other.blind_pairs(NOW).await.unwrap(), (vec![], vec![]));
+        assert!(other.reads_by_reason(NOW).await.unwrap().is_empty());
+
+        let chain = audit_ledger_of(&north, NOW);
+        let custody = custody_ledger(&decided.post_id);
+        for ledger in [chain.as_str(), custody.as_str()] {
+            assert!(!own.ledger(ledger).await.unwrap().is_empty());
+            assert!(other.ledger(ledger).await.unwrap().is_empty());
+            assert!(other.ledgers().await.unwrap().iter().all(|(name, _)| name != ledger));
+        }
+        assert!(store.ledger(&audit_ledger(NOW)).await.unwrap().is_empty(), "nothing in the house's");
+        let key = SigningKey::from_bytes(&[3; 32]);
+        assert_eq!(own.verify_ledger(&chain, &key.verifying_key()).await.unwrap(), vec![]);
+
+        let user = |id| NewUser { id, name: "N", roles: &[Role::Reviewer], password: "x", at: NOW };
+        own.put_user(&user("rita")).await.unwrap();
+        assert!(other.put_user(&user("rita")).await.is_err(), "the name is another tenant's");
+        assert!(other.user("rita").await.unwrap().is_none() && other.users().await.unwrap().is_empty());
+        assert_eq!(store.user("rita").await.unwrap().unwrap().tenant, north);
     })
     .await;
 }

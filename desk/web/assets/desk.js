@@ -214,14 +214,28 @@ for (const form of document.querySelectorAll("form.filters")) {
 
 // --- What costs more than its page is fetched after it and put in its place; the link is for pages without script.
 
+async function fill(asker, answer) {
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const id of asker.dataset.fill.split(" ")) {
+    const [there, here] = [fresh.getElementById(id), document.getElementById(id)];
+    if (there && here) here.replaceChildren(...there.childNodes);
+  }
+  asker.remove();
+}
+
 for (const link of document.querySelectorAll("a[data-fill]")) {
-  fetch(link.href).then(async (answer) => {
-    if (!answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const id of link.dataset.fill.split(" ")) {
-      const [there, here] = [fresh.getElementById(id), document.getElementById(id)];
-      if (there && here) here.replaceChildren(...there.childNodes);
-    }
-    link.remove();
+  fetch(link.href).then((answer) => answer.ok && fill(link, answer));
+}
+
+// --- What a person asks for by a button (a translation) comes into its place too; what fails is shown as a page.
+
+for (const form of document.querySelectorAll("form[data-fill]")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    const answer = await post(form.action, {});
+    if (answer.ok) await fill(form, answer);
+    else form.submit();
   });
 }

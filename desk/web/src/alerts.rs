@@ -147,6 +147,7 @@ pub fn sign(secret: &[u8], id: &str, timestamp: &str, body: &str) -> String {
 fn subject(kind: &str) -> String {
     match kind {
         "danger" => "Streife: Gefahr gemeldet / danger reported".to_owned(),
+        "break_glass" => "Streife: Notzugriff / emergency access".to_owned(),
         kind => format!("Streife: {kind}"),
     }
 }

@@ -9,8 +9,11 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use streife_assist::{AssistError, Translation, Translator};
+use streife_cases::tenant::{SourceOwners, SourceScope, Tenant};
 use streife_cases::workflow::Case;
 use streife_domain::{Identity, PostId, PseudonymousPost, Timestamp};
+use tokio::sync::Semaphore;
 
 use crate::fault::Fault;
 use crate::guard::Viewer;
@@ -18,27 +21,49 @@ use crate::heads::{Heads, QueueHead};
 use crate::lab::{BacktestFigures, History, Preview, Progress, RuleText};
 use crate::priority::Order;
 use crate::reader::{
-    ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, ModelMark, Place, QueueFilter, ReadError,
+    CampaignFigures, ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, ModelMark, Place, QueueFilter,
+    ReadError,
 };
 use crate::routes::Route;
 use crate::state::DeskState;
+
+/// What the language cascade says when it cannot tell (ISO 639-2).
+const UNDETERMINED: &str = "und";
+/// Texts at the translation server at once; a small machine does one after the other anyway.
+const CONCURRENT_TRANSLATIONS: usize = 4;
 
 /// Holds the reader where no handler can take it out.
 pub(crate) struct ContentReader {
     flagged: Arc<dyn FlaggedReader>,
     history: Arc<dyn History>,
+    translator: Option<Arc<dyn Translator>>,
+    translating: Semaphore,
     heads: Heads,
 }
 
 impl ContentReader {
-    pub(crate) fn new(flagged: Arc<dyn FlaggedReader>, history: Arc<dyn History>) -> Self {
-        Self { flagged, history, heads: Heads::default() }
+    pub(crate) fn new(
+        flagged: Arc<dyn FlaggedReader>,
+        history: Arc<dyn History>,
+        translator: Option<Arc<dyn Translator>>,
+    ) -> Self {
+        let translating = Semaphore::new(CONCURRENT_TRANSLATIONS);
+        Self { flagged, history, translator, translating, heads: Heads::default() }
+    }
+
+    /// Is there a machine of the house that translates?
+    pub(crate) const fn translates(&self) -> bool {
+        self.translator.is_some()
     }
 }
 
 /// The right to read content in this request; the read is on record.
 pub struct Audited {
     desk: DeskState,
+    /// Who owns which source, and with it every post.
+    owners: SourceOwners,
+    /// The sources of the tenant that reads.
+    scope: SourceScope,
     /// Who reads.
     pub viewer: Viewer,
 }
@@ -59,28 +84,50 @@ impl FromRequestParts<DeskState> for Audited {
         let path: HashMap<String, String> =
             Path::from_request_parts(parts, desk).await.map(|Path(map)| map).unwrap_or_default();
         let subject = path.get("id").map_or_else(|| "queue".to_owned(), |id| id.chars().take(64).collect());
-        // On a case page the case number is the reason, on a rule's the rule; in triage it is the queue's purpose.
-        let reason = match route.path {
-            path if path.starts_with("/cases/") => format!("case {subject}"),
-            path if path.starts_with("/rules/") => format!("rule {subject}"),
-            path if path.starts_with("/quality") => "quality".to_owned(),
-            "/export" => "export".to_owned(),
+        // On a case page the case number is the reason, on a rule's the rule, behind a glass the emergency access; in triage it is the queue's purpose.
+        let reason = match (&viewer.glass, route.path) {
+            (Some(opening), _) => format!("glass {}", opening.id),
+            (None, path) if path.starts_with("/cases/") => format!("case {subject}"),
+            (None, path) if path.starts_with("/rules/") => format!("rule {subject}"),
+            (None, path) if path.starts_with("/quality") => "quality".to_owned(),
+            (None, "/glass") => "glass".to_owned(),
+            (None, "/export") => "export".to_owned(),
             _ => "triage".to_owned(),
         };
         let query: String = parts.uri.query().unwrap_or_default().chars().take(200).collect();
         let details = json!({ "route": route.path, "method": route.method.as_str(), "query": query });
-        desk.cases.audit(viewer.note(desk.now(), "read.content", &subject, &reason, details)).await?;
-        Ok(Self { desk: desk.clone(), viewer })
+        viewer.cases.audit(viewer.note(desk.now(), "read.content", &subject, &reason, details)).await?;
+        let owners = viewer.cases.source_owners().await?;
+        let scope = owners.scope(&viewer.cases.tenant());
+        Ok(Self { desk: desk.clone(), owners, scope, viewer })
     }
 }
 
 impl Audited {
-    /// Flagged posts.
+    /// A filter that shows the posts of this tenant alone, whatever else it asks for.
+    fn bound(&self, filter: &QueueFilter) -> QueueFilter {
+        QueueFilter { sources: self.scope.clone(), ..filter.clone() }
+    }
+
+    /// Is this post this tenant's? What is not is counted, and looks as if it did not exist.
+    fn owns(&self, source: &str) -> bool {
+        let owned = self.scope.contains(source);
+        if !owned {
+            self.viewer.cases.count_foreign();
+        }
+        owned
+    }
+
+    /// Whose post this is, whoever asks: an emergency access is told to its owner.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn flagged(&self, filter: &QueueFilter, limit: usize) -> Result<Vec<FlaggedItem>, ReadError> {
-        self.desk.content.flagged.flagged(filter, limit).await
+    pub(crate) async fn owner_of(&self, id: PostId) -> Result<Option<Tenant>, Fault> {
+        if let Some(tenant) = self.desk.door.case_owner(&id.to_string()).await? {
+            return Ok(Some(tenant));
+        }
+        let item = self.desk.content.flagged.item(id).await?;
+        Ok(item.map(|item| self.owners.owner(&item.post.source)))
     }
 
     /// The head of a queue, at most seconds old.
@@ -89,7 +136,8 @@ impl Audited {
     /// When store or case database cannot be read.
     pub(crate) async fn head(&self, filter: &QueueFilter, order: Order) -> Result<Arc<QueueHead>, Fault> {
         let content = &self.desk.content;
-        content.heads.head(&*content.flagged, &self.desk.cases, filter, order, self.desk.now()).await
+        let filter = self.bound(filter);
+        content.heads.head(&*content.flagged, &self.viewer.cases, &filter, order, self.desk.now()).await
     }
 
     /// The posts of these places, in this order.
@@ -97,7 +145,9 @@ impl Audited {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn at_places(&self, places: &[Place]) -> Result<Vec<FlaggedItem>, Fault> {
-        Ok(self.desk.content.heads.items(&*self.desk.content.flagged, places).await?)
+        let mut items = self.desk.content.heads.items(&*self.desk.content.flagged, places).await?;
+        items.retain(|item| self.owns(&item.post.source));
+        Ok(items)
     }
 
     /// Posts by id, in this order.
@@ -105,7 +155,9 @@ impl Audited {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn items(&self, ids: &[PostId]) -> Result<Vec<FlaggedItem>, Fault> {
-        Ok(self.desk.content.flagged.items(ids).await?)
+        let mut items = self.desk.content.flagged.items(ids).await?;
+        items.retain(|item| self.owns(&item.post.source));
+        Ok(items)
     }
 
     /// Keeps a post for one request for a moment, so that many who ask at once do not race for the same one.
@@ -118,7 +170,12 @@ impl Audited {
     /// # Errors
     /// When the store cannot be read.
     pub async fn item(&self, id: PostId) -> Result<Option<FlaggedItem>, ReadError> {
-        self.desk.content.flagged.item(id).await
+        let mut item = self.desk.content.flagged.item(id).await?.filter(|item| self.owns(&item.post.source));
+        if let Some(item) = &mut item {
+            // A thread can run through sources of several tenants.
+            item.thread.retain(|near| self.scope.contains(&near.source));
+        }
+        Ok(item)
     }
 
     /// What a rule hits among recent posts; `reason` is the purpose and legal basis that the rule names.
@@ -135,8 +192,8 @@ impl Audited {
         let digest = hex::encode(Sha256::digest(&text.source));
         let details = json!({ "since": since.to_string(), "shown_at_most": limit, "rule_sha256": digest });
         let note = self.viewer.note(self.desk.now(), "rule.preview", &text.id, reason, details);
-        self.desk.cases.audit(note).await?;
-        Ok(self.desk.content.history.preview(text, since, limit).await?)
+        self.viewer.cases.audit(note).await?;
+        Ok(self.desk.content.history.preview(text, &self.scope, since, limit).await?)
     }
 
     /// Runs a rule over what is stored; what comes back are figures and ids.
@@ -149,7 +206,15 @@ impl Audited {
         since: Timestamp,
         progress: Progress<'_>,
     ) -> Result<BacktestFigures, Fault> {
-        Ok(self.desk.content.history.backtest(text, since, progress).await?)
+        Ok(self.desk.content.history.backtest(text, &self.scope, since, progress).await?)
+    }
+
+    /// How the campaign of a post spread.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn campaign(&self, item: &FlaggedItem) -> Result<Option<CampaignFigures>, Fault> {
+        Ok(self.desk.content.flagged.campaign(item.post.campaign, &self.scope).await?)
     }
 
     /// Which words moved the model's scores.
@@ -158,6 +223,35 @@ impl Audited {
     /// When the store or the model cannot be asked.
     pub(crate) async fn marks(&self, item: &FlaggedItem) -> Result<Vec<ModelMark>, Fault> {
         Ok(self.desk.content.flagged.marks(item).await?)
+    }
+
+    /// The text of a post in another language, by the machine of the house. That it went there, and to which machine, is on
+    /// record first.
+    ///
+    /// # Errors
+    /// When there is no such machine, the request cannot be put on record, or the machine gives nothing usable.
+    pub(crate) async fn translation(&self, item: &FlaggedItem, to: &str) -> Result<Translation, Fault> {
+        let content = &self.desk.content;
+        let translator = content.translator.as_ref().ok_or_else(Fault::not_found)?;
+        let post = item.post.post_id.to_string();
+        let details =
+            json!({ "by": translator.name(), "to": to, "characters": item.post.text.chars().count() });
+        self.viewer
+            .cases
+            .audit(self.viewer.note(self.desk.now(), "translate", &post, "triage", details))
+            .await?;
+        // The semaphore is never closed, so waiting for a turn always ends with one.
+        let _turn = content.translating.acquire().await.ok();
+        let language = item.verdict.language.code.as_str();
+        let from = Some(language).filter(|code| *code != UNDETERMINED);
+        translator.translate(&item.post.text, from, to).await.map_err(|error| {
+            tracing::warn!(%error, "a translation failed");
+            let key = match error {
+                AssistError::Empty | AssistError::TooLong { .. } => "translation.unfit",
+                _ => "translation.unreached",
+            };
+            Fault::new(StatusCode::SERVICE_UNAVAILABLE, self.viewer.t.get(key))
+        })
     }
 
     /// Flagged posts as a file; the entry of the audit ledger is written first and named on every record.
@@ -176,9 +270,9 @@ impl Audited {
             "legal_basis": label.legal_basis, "review_by": label.review_by,
         });
         let note = self.viewer.note(self.desk.now(), "export", "flagged", &label.purpose, details);
-        let entry = self.desk.cases.audit(note).await?;
+        let entry = self.viewer.cases.audit(note).await?;
         let label = ExportLabel { audit_entry: entry.hash, ..label };
-        Ok(self.desk.content.flagged.export(filter, format, &label, with_text).await?)
+        Ok(self.desk.content.flagged.export(&self.bound(filter), format, &label, with_text).await?)
     }
 
     /// Stored posts by id.
@@ -186,7 +280,9 @@ impl Audited {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn posts(&self, ids: &[PostId]) -> Result<Vec<PseudonymousPost>, Fault> {
-        Ok(self.desk.content.history.posts(ids).await?)
+        let mut posts = self.desk.content.history.posts(ids).await?;
+        posts.retain(|post| self.owns(&post.source));
+        Ok(posts)
     }
 
     /// Who published, for a case whose unmasking is on record.
@@ -194,7 +290,8 @@ impl Audited {
     /// # Errors
     /// When the case is not unmasked or the store cannot be read.
     pub async fn identity(&self, case: &Case) -> Result<Option<Identity>, Fault> {
-        if case.unmasked.is_empty() {
+        // An emergency access never shows who published.
+        if case.unmasked.is_empty() || self.viewer.glass.is_some() {
             return Err(Fault::forbidden());
         }
         self.read_identity(case, "read.identity").await
@@ -211,7 +308,7 @@ impl Audited {
     async fn read_identity(&self, case: &Case, action: &str) -> Result<Option<Identity>, Fault> {
         let id: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
         let reason = format!("case {}", case.id);
-        self.desk
+        self.viewer
             .cases
             .audit(self.viewer.note(self.desk.now(), action, &case.id, &reason, json!({})))
             .await?;
@@ -220,10 +317,16 @@ impl Audited {
 }
 
 impl DeskState {
+    /// The sources that this person's tenant sees.
+    pub(crate) async fn scope(&self, v: &Viewer) -> Result<SourceScope, Fault> {
+        Ok(v.cases.source_owners().await?.scope(&v.cases.tenant()))
+    }
+
     /// How many posts wait. A figure, so not on record.
-    pub(crate) async fn waiting(&self) -> Result<u64, Fault> {
-        let (content, all) = (&self.content, QueueFilter::default());
-        let head = content.heads.head(&*content.flagged, &self.cases, &all, Order::Mixed, self.now()).await?;
+    pub(crate) async fn waiting(&self, v: &Viewer) -> Result<u64, Fault> {
+        let (content, now) = (&self.content, self.now());
+        let all = QueueFilter { sources: self.scope(v).await?, ..QueueFilter::default() };
+        let head = content.heads.head(&*content.flagged, &v.cases, &all, Order::Mixed, now).await?;
         Ok(head.size.total)
     }
 }

@@ -16,6 +16,8 @@ pub struct Fault {
     pub status: StatusCode,
     /// What is wrong and what to do.
     pub message: String,
+    /// A post for which an emergency access could be asked.
+    pub(crate) glass: Option<String>,
 }
 
 #[derive(Template)]
@@ -23,11 +25,12 @@ pub struct Fault {
 struct ErrorPage<'a> {
     status: u16,
     message: &'a str,
+    glass: Option<&'a str>,
 }
 
 impl Fault {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), glass: None }
     }
 
     pub(crate) fn not_found() -> Self {
@@ -45,7 +48,8 @@ impl Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let page = ErrorPage { status: self.status.as_u16(), message: &self.message };
+        let glass = self.glass.as_deref();
+        let page = ErrorPage { status: self.status.as_u16(), message: &self.message, glass };
         let body = page.render().unwrap_or_else(|_| self.status.to_string());
         (self.status, Html(body)).into_response()
     }
@@ -55,7 +59,7 @@ impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Refused(refused) => Self::new(StatusCode::CONFLICT, not_now(refused)),
-            StoreError::Book(_) | StoreError::Invalid(_) => {
+            StoreError::Book(_) | StoreError::Glass(_) | StoreError::Invalid(_) => {
                 Self::new(StatusCode::CONFLICT, error.to_string())
             }
             StoreError::Database(_) | StoreError::Damaged { .. } => {

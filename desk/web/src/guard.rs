@@ -1,25 +1,28 @@
 //! Stands before every handler: session, right, CSRF token, size; and after it: headers.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::Value;
+use streife_cases::glass::Opening;
 use streife_cases::ledger::Note;
 use streife_cases::role::{Action, Role, acting_role};
-use streife_cases::store::{Scope, Session};
+use streife_cases::store::{Scope, Session, TenantCases};
 use streife_cases::workflow::Actor;
-use streife_domain::{Head, Timestamp};
+use streife_domain::{Head, PostId, Timestamp};
 use subtle::ConstantTimeEq;
 
 use crate::api::ApiFault;
 use crate::fault::Fault;
 use crate::i18n::{Lang, T};
 use crate::keys::Keys;
+use crate::pages::moment;
 use crate::routes::{Right, Route};
 use crate::state::{Counters, DeskState, random_token};
 use crate::throttle::MAX_ADDRESS_FAILURES;
@@ -78,6 +81,8 @@ impl Default for Prefs {
 pub struct Viewer {
     /// Log-in name; empty before log-in.
     pub user: String,
+    /// The case database as this person's tenant sees it: what others own does not exist.
+    pub cases: TenantCases,
     /// Roles held.
     pub roles: Vec<Role>,
     /// The role this request acts in.
@@ -90,6 +95,10 @@ pub struct Viewer {
     pub t: T,
     /// Choices.
     pub prefs: Prefs,
+    /// The emergency access that lets this person read the page, where the roles do not.
+    pub glass: Option<Opening>,
+    /// Emergency accesses that wait for this person's review.
+    pub glass_waiting: u64,
 }
 
 impl Viewer {
@@ -105,6 +114,16 @@ impl Viewer {
     /// May this person do `action`?
     pub fn may(&self, action: Action) -> bool {
         acting_role(&self.roles, action).is_some()
+    }
+
+    /// May this person do `action` on this page? Not where an emergency access alone opened it: that is for reading.
+    pub fn acts(&self, action: Action) -> bool {
+        self.glass.is_none() && self.may(action)
+    }
+
+    /// When the emergency access of this page ends, as pages write it.
+    pub fn glass_until(&self) -> String {
+        self.glass.as_ref().map(|opening| moment(opening.ends_at)).unwrap_or_default()
     }
 
     /// A note for the audit ledger.
@@ -157,6 +176,10 @@ async fn admit(
     }
     let session = session(desk, &parts.headers).await.map_err(refuse)?;
     let mut viewer = viewer(desk, session, &parts.headers, nonce).await.map_err(refuse)?;
+    if viewer.may(Action::ReviewGlass) {
+        viewer.glass_waiting =
+            viewer.cases.openings_to_review(&viewer.user).await.map_err(|error| refuse(error.into()))?;
+    }
     match route.right {
         Right::Public | Right::Token(_) => {}
         _ if viewer.user.is_empty() => {
@@ -171,8 +194,8 @@ async fn admit(
         Right::LoggedIn => viewer.role = viewer.roles.first().copied(),
         Right::Needs(action) => {
             viewer.role = acting_role(&viewer.roles, action);
-            if viewer.role.is_none() {
-                return Err(refuse(Fault::forbidden()));
+            if route.glass || viewer.role.is_none() {
+                break_glass(desk, route, &mut parts, &mut viewer).await.map_err(refuse)?;
             }
         }
     }
@@ -206,6 +229,35 @@ async fn admit(
     Ok(Request::from_parts(parts, body))
 }
 
+/// Lets who has not the right, or whose tenant it is not, read one post behind an open glass. Everybody else without the
+/// right is refused, with the way to ask.
+async fn break_glass(
+    desk: &DeskState,
+    route: &Route,
+    parts: &mut Parts,
+    viewer: &mut Viewer,
+) -> Result<(), Fault> {
+    let path = Path::<HashMap<String, String>>::from_request_parts(parts, desk).await;
+    let id = path.ok().and_then(|Path(map)| map.get("id").cloned()).unwrap_or_default();
+    // Anything but the id of a post is nothing that could be opened.
+    let subject = id.parse::<PostId>().ok().map(|id| id.to_string()).filter(|_| route.glass);
+    let breaks = acting_role(&viewer.roles, Action::BreakGlass);
+    let (Some(subject), Some(role)) = (subject, breaks) else {
+        return if viewer.role.is_some() { Ok(()) } else { Err(Fault::forbidden()) };
+    };
+    let opening = viewer.cases.glass(&viewer.user, &subject, desk.now()).await?;
+    match opening.filter(|opening| viewer.role.is_none() || opening.subject_tenant != opening.tenant) {
+        Some(opening) => {
+            viewer.cases = viewer.cases.behind_glass(&opening);
+            viewer.role = Some(role);
+            viewer.glass = Some(opening);
+            Ok(())
+        }
+        None if viewer.role.is_some() => Ok(()),
+        None => Err(Fault { glass: Some(subject), ..Fault::forbidden() }),
+    }
+}
+
 /// A machine with a valid token: it acts under the token's id, in no role.
 async fn machine(desk: &DeskState, parts: &Parts, scope: Scope, nonce: &str) -> Result<Viewer, ApiFault> {
     let (now, address) = (desk.now(), client_address(&parts.extensions).0);
@@ -218,7 +270,7 @@ async fn machine(desk: &DeskState, parts: &Parts, scope: Scope, nonce: &str) -> 
     }
     let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let secret = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let token = if secret.is_empty() { None } else { desk.cases.token(secret, now).await? };
+    let token = if secret.is_empty() { None } else { desk.door.token(secret, now).await? };
     let Some(token) = token else {
         if !secret.is_empty() {
             desk.throttle.failed(&key, now);
@@ -231,12 +283,15 @@ async fn machine(desk: &DeskState, parts: &Parts, scope: Scope, nonce: &str) -> 
     }
     Ok(Viewer {
         user: format!("token:{}", token.id),
+        cases: desk.door.of_token(&token),
         roles: Vec::new(),
         role: None,
         csrf: String::new(),
         nonce: nonce.to_owned(),
         t: T(Lang::De),
         prefs: Prefs::default(),
+        glass: None,
+        glass_waiting: 0,
     })
 }
 
@@ -251,7 +306,7 @@ fn client_address(extensions: &axum::http::Extensions) -> ClientAddress {
 
 async fn session(desk: &DeskState, headers: &HeaderMap) -> Result<Option<Session>, Fault> {
     match cookie(headers, SESSION_COOKIE) {
-        Some(token) => Ok(desk.cases.session(&token, desk.now()).await?),
+        Some(token) => Ok(desk.door.session(&token, desk.now()).await?),
         None => Ok(None),
     }
 }
@@ -264,8 +319,10 @@ async fn viewer(
 ) -> Result<Viewer, Fault> {
     let mut lang = Lang::from_header(headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
     let mut prefs = Prefs::default();
+    let cases =
+        session.as_ref().map_or_else(|| desk.door.of_nobody(), |session| desk.door.of_session(session));
     if let Some(session) = &session {
-        for (name, value) in desk.cases.settings(&format!("user/{}", session.user.id)).await? {
+        for (name, value) in cases.settings(&format!("user/{}", session.user.id)).await? {
             match name.as_str() {
                 "lang" => lang = Lang::parse(&value),
                 "theme" => prefs.theme = value,
@@ -290,7 +347,18 @@ async fn viewer(
         Some(session) => (session.user.id, session.user.roles, session.csrf),
         None => (String::new(), Vec::new(), cookie(headers, LOGIN_COOKIE).unwrap_or_default()),
     };
-    Ok(Viewer { user, roles, role: None, csrf, nonce: nonce.to_owned(), t: T(lang), prefs })
+    Ok(Viewer {
+        user,
+        cases,
+        roles,
+        role: None,
+        csrf,
+        nonce: nonce.to_owned(),
+        t: T(lang),
+        prefs,
+        glass: None,
+        glass_waiting: 0,
+    })
 }
 
 /// The value of a cookie.

@@ -168,7 +168,7 @@ async fn read_head(
         _ => {
             let stored = reader.size(filter).await?;
             // Without a filter every decided post counts; with one, those seen among its first places.
-            let all = *filter == QueueFilter::default();
+            let all = *filter == QueueFilter { sources: filter.sources.clone(), ..QueueFilter::default() };
             let decided = if all { settled as u64 } else { decided_here };
             let total = stored.total.saturating_sub(decided).max(places.len() as u64);
             (QueueSize { total, high: stored.high }, now)

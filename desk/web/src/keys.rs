@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Commands and the keys they have unless a person chose others. Digits stay with norms and reasons.
-pub const COMMANDS: [(&str, &str); 12] = [
+pub const COMMANDS: [(&str, &str); 13] = [
     ("next", "n"),
     ("claim", "c"),
     ("undo", "u"),
@@ -11,6 +11,7 @@ pub const COMMANDS: [(&str, &str); 12] = [
     ("dismiss", "d"),
     ("danger", "!"),
     ("reveal", "v"),
+    ("translate", "t"),
     ("evidence", "e"),
     ("down", "j"),
     ("up", "k"),

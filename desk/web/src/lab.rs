@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use streife_cases::rulebook::{Kind, PublishedFile};
+use streife_cases::tenant::SourceScope;
 use streife_domain::{PostId, PseudonymousPost, Span, Timestamp};
 
 use crate::reader::ReadError;
@@ -205,12 +206,19 @@ pub type Progress<'a> = &'a (dyn Fn(u32, u64) + Send + Sync);
 /// Stored posts. Handlers reach it only through [`crate::audited::Audited`].
 #[async_trait]
 pub trait History: Send + Sync {
-    /// What a sound rule hits among posts seen at or after `since`, showing at most `limit`.
-    async fn preview(&self, text: &RuleText, since: Timestamp, limit: usize) -> Result<Preview, ReadError>;
-    /// Runs a sound rule over the posts seen at or after `since`.
+    /// What a sound rule hits among posts of these sources seen at or after `since`, showing at most `limit`.
+    async fn preview(
+        &self,
+        text: &RuleText,
+        sources: &SourceScope,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Preview, ReadError>;
+    /// Runs a sound rule over the posts of these sources seen at or after `since`.
     async fn backtest(
         &self,
         text: &RuleText,
+        sources: &SourceScope,
         since: Timestamp,
         progress: Progress<'_>,
     ) -> Result<BacktestFigures, ReadError>;

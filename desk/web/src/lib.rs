@@ -3,6 +3,7 @@
 //! * [`routes`]: every route once, with the right it needs and whether it shows content.
 //! * [`guard`]: session, right, CSRF token, headers; no handler can forget them.
 //! * [`audited`]: content is reached only through [`audited::Audited`], which writes the audit entry first.
+//! * `door`: what happens before it is known who asks; behind it a request sees one tenant alone.
 //! * [`reader`]: what the desk needs from the store; [`sample`] holds invented posts for tests and the demo.
 //! * [`lab`]: what the rule pages need from the rule engine and from stored history.
 //!
@@ -13,6 +14,7 @@ mod api;
 pub mod audited;
 mod burst;
 mod diff;
+mod door;
 mod fault;
 pub mod guard;
 mod heads;
@@ -34,7 +36,7 @@ mod wellness;
 
 pub use fault::Fault;
 pub use routes::router;
-pub use state::Access;
+pub use state::{Access, Charts};
 pub use state::{
     DemoAccount, DeskParts, DeskState, EvidenceLine, EvidenceSealer, Sent, create_demo_accounts,
 };

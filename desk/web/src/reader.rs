@@ -1,9 +1,10 @@
 //! What the desk reads: flagged posts (content) and figures (never content).
 
 use async_trait::async_trait;
+use streife_cases::tenant::SourceScope;
 use streife_domain::{
-    Head, Identity, LegalLabel, Media, PostChange, PostId, Priority, PseudonymousPost, Reach, Span,
-    Timestamp, Verdict,
+    CampaignKey, Head, Identity, LegalLabel, Media, PostChange, PostId, Priority, PseudonymousPost, Reach,
+    Span, Timestamp, Verdict,
 };
 
 use crate::priority::{Order, Parts, rank};
@@ -30,8 +31,8 @@ pub struct QueueFilter {
     pub campaign: Option<u64>,
     /// Words that all occur.
     pub words: Option<String>,
-    /// Only these sources; none named means all. Set for a tenant, never by a page.
-    pub sources: Vec<String>,
+    /// The sources of the tenant that asks. Set by [`crate::audited`], never by a page.
+    pub sources: SourceScope,
 }
 
 /// A part of a text that moved a model's score.
@@ -75,6 +76,8 @@ pub struct FlaggedItem {
 pub struct ThreadPost {
     /// Stands above (is answered by) the item.
     pub above: bool,
+    /// Where it was seen.
+    pub source: String,
     /// Text.
     pub text: String,
     /// When.
@@ -351,6 +354,14 @@ pub trait FlaggedReader: Send + Sync {
     async fn marks(&self, item: &FlaggedItem) -> Result<Vec<ModelMark>, ReadError> {
         Ok(item.marks.clone())
     }
+    /// How a campaign spread over time, accounts and platforms, as far as these sources show; `None` for a single post.
+    async fn campaign(
+        &self,
+        _key: CampaignKey,
+        _sources: &SourceScope,
+    ) -> Result<Option<CampaignFigures>, ReadError> {
+        Ok(None)
+    }
     /// Flagged posts of a filter as a file, without authors' identities.
     async fn export(
         &self,
@@ -369,9 +380,9 @@ pub trait FlaggedReader: Send + Sync {
 #[async_trait]
 pub trait Figures: Send + Sync {
     /// Campaigns, the largest first.
-    async fn campaigns(&self) -> Result<Vec<CampaignFigures>, ReadError>;
-    /// Trends.
-    async fn trends(&self) -> Result<Trends, ReadError>;
+    async fn campaigns(&self, sources: &SourceScope) -> Result<Vec<CampaignFigures>, ReadError>;
+    /// Trends of these sources.
+    async fn trends(&self, sources: &SourceScope) -> Result<Trends, ReadError>;
     /// Flagged posts of a filter by hour over the last `hours`, told apart by one of their sides.
     async fn series(&self, filter: &QueueFilter, hours: u32, by: By) -> Result<Vec<Series>, ReadError>;
     /// One rule over the last fourteen days.

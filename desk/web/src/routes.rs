@@ -11,8 +11,9 @@ use crate::api;
 use crate::fault::Fault;
 use crate::guard::guard;
 use crate::pages::{
-    admin, analysis, assets, audit, beside, bulk, cases, export, figures, health, item, live, login, oidc,
-    quality, queue, report, rule_editor, rule_trial, rules, settings, tokens, totp,
+    admin, analysis, assets, audit, beside, bulk, cases, export, figures, glass, health, item, live, login,
+    oidc, quality, queue, report, rule_editor, rule_trial, rules, settings, tenants, tokens, totp,
+    translation,
 };
 use crate::state::DeskState;
 
@@ -40,34 +41,48 @@ pub struct Route {
     pub right: Right,
     /// Does it show post content?
     pub content: bool,
+    /// Can an emergency access open it to who has not the right?
+    pub glass: bool,
     handler: fn() -> MethodRouter<DeskState>,
 }
 
 const fn shows(path: &'static str, action: Action, handler: fn() -> MethodRouter<DeskState>) -> Route {
-    Route { method: Method::GET, path, right: Right::Needs(action), content: true, handler }
+    Route { method: Method::GET, path, right: Right::Needs(action), content: true, glass: false, handler }
+}
+
+/// A page about one post that an emergency access opens.
+const fn behind_glass(path: &'static str, action: Action, handler: fn() -> MethodRouter<DeskState>) -> Route {
+    Route { method: Method::GET, path, right: Right::Needs(action), content: true, glass: true, handler }
 }
 
 const fn page(path: &'static str, right: Right, handler: fn() -> MethodRouter<DeskState>) -> Route {
-    Route { method: Method::GET, path, right, content: false, handler }
+    Route { method: Method::GET, path, right, content: false, glass: false, handler }
 }
 
 const fn form(path: &'static str, right: Right, handler: fn() -> MethodRouter<DeskState>) -> Route {
-    Route { method: Method::POST, path, right, content: false, handler }
+    Route { method: Method::POST, path, right, content: false, glass: false, handler }
 }
 
 /// A form whose handler reads content.
 const fn reads(path: &'static str, action: Action, handler: fn() -> MethodRouter<DeskState>) -> Route {
-    Route { method: Method::POST, path, right: Right::Needs(action), content: true, handler }
+    Route { method: Method::POST, path, right: Right::Needs(action), content: true, glass: false, handler }
 }
 
 /// A call of the API that reads no content.
 const fn call(path: &'static str, scope: Scope, handler: fn() -> MethodRouter<DeskState>) -> Route {
-    Route { method: Method::GET, path, right: Right::Token(scope), content: false, handler }
+    Route { method: Method::GET, path, right: Right::Token(scope), content: false, glass: false, handler }
 }
 
 /// A call of the API that reads content.
 const fn call_content(path: &'static str, handler: fn() -> MethodRouter<DeskState>) -> Route {
-    Route { method: Method::GET, path, right: Right::Token(Scope::ReadItems), content: true, handler }
+    Route {
+        method: Method::GET,
+        path,
+        right: Right::Token(Scope::ReadItems),
+        content: true,
+        glass: false,
+        handler,
+    }
 }
 
 use Action as A;
@@ -87,39 +102,21 @@ pub static ROUTES: &[Route] = &[
     page("/", LoggedIn, || get(login::home)),
     page("/live", LoggedIn, || get(live::events)),
     shows("/queue", A::ReadItem, || get(queue::list)),
-    Route {
-        method: Method::POST,
-        path: "/next",
-        right: Needs(A::Decide),
-        content: true,
-        handler: || post(queue::next),
-    },
+    reads("/next", A::Decide, || post(queue::next)),
     form("/queue/budget", Needs(A::Approve), || post(queue::set_budget)),
     shows("/bulk/{id}", A::Decide, || get(bulk::show)),
     reads("/bulk/{id}", A::Decide, || post(bulk::decide)),
     form("/bulk/{id}/undo", Needs(A::Decide), || post(bulk::undo)),
-    shows("/items/{id}", A::ReadItem, || get(item::show)),
-    Route {
-        method: Method::POST,
-        path: "/items/{id}/claim",
-        right: Needs(A::Decide),
-        content: true,
-        handler: || post(item::claim),
-    },
+    behind_glass("/items/{id}", A::ReadItem, || get(item::show)),
+    reads("/items/{id}/claim", A::Decide, || post(item::claim)),
     form("/items/{id}/take-over", Needs(A::Decide), || post(item::take_over)),
     form("/items/{id}/release", Needs(A::Decide), || post(item::release)),
     form("/items/{id}/heartbeat", Needs(A::Decide), || post(item::heartbeat)),
     reads("/items/{id}/decide", A::Decide, || post(item::decide)),
     form("/items/{id}/undo", Needs(A::Decide), || post(item::undo)),
     page("/cases", Needs(A::ReadCase), || get(cases::list)),
-    shows("/cases/{id}", A::ReadCase, || get(cases::show)),
-    Route {
-        method: Method::POST,
-        path: "/cases/{id}/seal",
-        right: Needs(A::Seal),
-        content: true,
-        handler: || post(cases::seal),
-    },
+    behind_glass("/cases/{id}", A::ReadCase, || get(cases::show)),
+    reads("/cases/{id}/seal", A::Seal, || post(cases::seal)),
     form("/cases/{id}/form", Needs(A::WorkCase), || post(cases::save_form)),
     form("/cases/{id}/move", Needs(A::ReadCase), || post(cases::make_move)),
     page("/rules", Needs(A::ReadRules), || get(rules::list)),
@@ -142,7 +139,8 @@ pub static ROUTES: &[Route] = &[
     form("/views", Needs(A::ReadStatistics), || post(analysis::keep_view)),
     page("/export", Needs(A::WriteRules), || get(export::form)),
     reads("/export", A::WriteRules, || post(export::file)),
-    shows("/items/{id}/beside", A::ReadItem, || get(beside::show)),
+    reads("/items/{id}/translation", A::ReadItem, || post(translation::show)),
+    behind_glass("/items/{id}/beside", A::ReadItem, || get(beside::show)),
     page("/quality", Needs(A::ReadStatistics), || get(quality::show)),
     shows("/quality/blind", A::Decide, || get(quality::blind)),
     form("/quality/blind", Needs(A::Decide), || post(quality::say)),
@@ -155,6 +153,8 @@ pub static ROUTES: &[Route] = &[
     page("/audit/export", Needs(A::ReadAudit), || get(audit::export)),
     page("/users", Needs(A::Administer), || get(admin::users)),
     form("/users", Needs(A::Administer), || post(admin::save_user)),
+    page("/tenants", Needs(A::Administer), || get(tenants::list)),
+    form("/tenants", Needs(A::Administer), || post(tenants::save)),
     page("/settings", LoggedIn, || get(settings::show)),
     form("/settings", LoggedIn, || post(settings::save)),
     page("/tokens", Needs(A::ReadSystem), || get(tokens::list)),
@@ -169,6 +169,11 @@ pub static ROUTES: &[Route] = &[
     call("/api/v1/cases/{id}", Scope::ReadCases, || get(api::case)),
     call("/api/v1/figures", Scope::ReadFigures, || get(api::figures)),
     call("/api/v1/audit", Scope::ReadAudit, || get(api::audit)),
+    page("/glass", Needs(A::BreakGlass), || get(glass::ask)),
+    reads("/glass", A::BreakGlass, || post(glass::open)),
+    form("/glass/{id}/close", Needs(A::BreakGlass), || post(glass::close)),
+    page("/glass/review", Needs(A::ReviewGlass), || get(glass::list)),
+    form("/glass/{id}/review", Needs(A::ReviewGlass), || post(glass::review)),
     page("/totp", LoggedIn, || get(totp::show)),
     form("/totp", LoggedIn, || post(totp::save)),
 ];

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use rand::RngCore;
+use streife_assist::Assistants;
 use streife_cases::password;
 use streife_cases::role::Role;
 use streife_cases::store::{CaseStore, NewUser, StoreError};
@@ -13,6 +14,7 @@ use streife_domain::{Clock, Identity, Timestamp};
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::audited::ContentReader;
+use crate::door::Door;
 use crate::jobs::Jobs;
 use crate::lab::{History, RuleCheck};
 use crate::oidc::Oidc;
@@ -122,6 +124,22 @@ pub struct DeskParts {
 pub struct Access {
     /// Log-in at an identity provider.
     pub oidc: Option<Oidc>,
+    /// Machines of the house that translate; asked only when a person asks.
+    pub assistants: Assistants,
+    /// Where Grafana is, without a slash at the end.
+    pub grafana: Option<String>,
+    /// The chart library.
+    pub charts: Option<Charts>,
+}
+
+/// uPlot as its package brings it. Third-party code lies not in this repository; without it charts stay lines that the
+/// server draws.
+#[derive(Debug, Clone)]
+pub struct Charts {
+    /// The script.
+    pub script: Arc<[u8]>,
+    /// Its style sheet.
+    pub style: Arc<[u8]>,
 }
 
 /// State of the desk; cheap to clone.
@@ -130,7 +148,7 @@ pub struct DeskState(Arc<Inner>);
 
 /// The parts, shared by all handlers; its fields stay inside the crate.
 pub struct Inner {
-    pub(crate) cases: CaseStore,
+    pub(crate) door: Door,
     pub(crate) content: ContentReader,
     pub(crate) figures: Arc<dyn Figures>,
     pub(crate) rules: Arc<dyn RuleCheck>,
@@ -155,6 +173,7 @@ pub(crate) struct Counters {
     pub(crate) logins_failed: AtomicU64,
     pub(crate) logins_throttled: AtomicU64,
     pub(crate) decisions: AtomicU64,
+    pub(crate) glass_opened: AtomicU64,
 }
 
 impl Counters {
@@ -166,7 +185,7 @@ impl Counters {
 impl DeskState {
     /// What the desk counts about itself, in Prometheus' text format.
     pub fn metrics_text(&self) -> String {
-        crate::pages::health::text(&self.counters)
+        crate::pages::health::text(&self.counters, self.door.foreign_requests())
     }
 
     /// From its parts, with local accounts alone.
@@ -177,8 +196,8 @@ impl DeskState {
     /// From its parts.
     pub fn with_access(parts: DeskParts, access: Access) -> Self {
         Self(Arc::new(Inner {
-            content: ContentReader::new(parts.reader, parts.history),
-            cases: parts.cases,
+            content: ContentReader::new(parts.reader, parts.history, access.assistants.translator.clone()),
+            door: Door::new(parts.cases),
             figures: parts.figures,
             rules: parts.rules,
             backtests: Jobs::default(),

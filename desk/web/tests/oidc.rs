@@ -142,7 +142,7 @@ fn settings(issuer: &str) -> OidcSettings {
 }
 
 async fn desk_for(issuer: &str) -> Desk {
-    let access = Access { oidc: Some(Oidc::new(settings(issuer))) };
+    let access = Access { oidc: Some(Oidc::new(settings(issuer))), ..Access::default() };
     open(Arc::new(SampleReader::new(NOW)), access).await
 }
 
@@ -296,7 +296,11 @@ async fn a_real_keycloak_logs_people_in() {
             client_secret: "test-client-secret".to_owned(),
             ..settings(&issuer)
         };
-        let desk = open(Arc::new(SampleReader::new(NOW)), Access { oidc: Some(Oidc::new(settings)) }).await;
+        let desk = open(
+            Arc::new(SampleReader::new(NOW)),
+            Access { oidc: Some(Oidc::new(settings)), ..Access::default() },
+        )
+        .await;
         // The provider's clock is the real one.
         let real = std::time::UNIX_EPOCH.elapsed().unwrap().as_micros();
         desk.clock.advance_micros(i64::try_from(real).unwrap() - NOW.as_micros());

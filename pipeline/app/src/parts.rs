@@ -34,6 +34,9 @@ pub(crate) struct Part {
     archive_file: String,
     file: String,
     sha256: String,
+    /// Streife works without it, with less comfort; no start waits for it.
+    #[serde(default)]
+    pub(crate) optional: bool,
 }
 
 #[derive(Deserialize)]
@@ -72,9 +75,18 @@ pub(crate) fn pinned() -> anyhow::Result<Vec<Part>> {
     Ok(toml::from_str::<PartsFile>(PINNED).context("config/parts.toml")?.part)
 }
 
-/// Those that are missing.
+/// Those that are missing, those one can do without last.
 pub(crate) fn missing(parts: &Path) -> anyhow::Result<Vec<Part>> {
-    Ok(pinned()?.into_iter().filter(|part| !part.is_there(parts)).collect())
+    let mut missing: Vec<Part> = pinned()?.into_iter().filter(|part| !part.is_there(parts)).collect();
+    missing.sort_by_key(|part| part.optional);
+    Ok(missing)
+}
+
+/// The bytes of a part, where it lies and is right.
+pub(crate) fn read_verified(name: &str, parts: &Path) -> Option<Vec<u8>> {
+    let part = pinned().ok()?.into_iter().find(|part| part.name == name)?;
+    part.verify(parts).ok()?;
+    fs::read(part.path(parts)).ok()
 }
 
 /// Fetches one part: by its package client, or from a folder of package files.

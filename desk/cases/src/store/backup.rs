@@ -36,9 +36,9 @@ pub const TABLES: &[&str] = &[
     "api_tokens",
     "outbox",
     "bulk_items",
-    "item_rules",
-    "blind_reviews",
-    "golden_items",
+    "break_glass",
+    "tenants",
+    "tenant_sources",
 ];
 
 /// Rows of each table.

@@ -2,7 +2,7 @@
 
 use streife_domain::Timestamp;
 
-use super::cases::{advance, locked, open};
+use super::cases::{advance, locked};
 use super::{CaseStore, NewItem, Result, StoreError, text};
 use crate::workflow::{Actor, CaseState, Move};
 
@@ -41,7 +41,7 @@ impl CaseStore {
         for chunk in items.chunks(CHUNK) {
             let mut write = self.write().await?;
             for item in chunk {
-                let mut case = open(&mut write, item, at).await?;
+                let mut case = self.open_case(&mut write, item, at).await?;
                 if case.state == CaseState::Queued {
                     case = advance(&mut write, &case, actor.clone(), Move::Claim, at).await?.0;
                 }
@@ -81,7 +81,8 @@ impl CaseStore {
         for chunk in cases.chunks(CHUNK) {
             let mut write = self.write().await?;
             for id in chunk {
-                let Some(case) = locked(&mut write, "id", id).await? else { continue };
+                let case = locked(&mut write, "id", id).await?.filter(|case| self.sees(&case.tenant));
+                let Some(case) = case else { continue };
                 // A refused move writes nothing, so the transaction goes on with the next item.
                 let Ok((case, _)) = advance(&mut write, &case, actor.clone(), Move::Undo, at).await else {
                     outcome.skipped += 1;

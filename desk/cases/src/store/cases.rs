@@ -7,7 +7,8 @@ use streife_domain::Timestamp;
 
 use super::ledgers::append;
 use super::{CaseStore, Result, StoreError, Write, text, time};
-use crate::ledger::{audit_ledger, custody_ledger};
+use crate::ledger::{audit_ledger_of, custody_ledger};
+use crate::tenant::Tenant;
 use crate::workflow::{Actor, Case, CaseEvent, CaseState, Effects, LEASE_SECS, Move, step};
 
 /// Values bound in one statement; both engines take more.
@@ -69,7 +70,7 @@ impl CaseStore {
     /// When the role may not claim, or the database fails.
     pub async fn claim(&self, item: &NewItem, actor: &Actor, at: Timestamp) -> Result<ClaimOutcome> {
         let mut write = self.write().await?;
-        let mut case = open(&mut write, item, at).await?;
+        let mut case = self.open_case(&mut write, item, at).await?;
         if case.state == CaseState::Claimed {
             let holder = case.holder.clone().unwrap_or_default();
             let last_heartbeat = heartbeat_of(&mut write, &item.post_id).await?.unwrap_or(at);
@@ -148,7 +149,8 @@ impl CaseStore {
         at: Timestamp,
     ) -> Result<(Case, Effects)> {
         let mut write = self.write().await?;
-        let Some(case) = locked(&mut write, "id", case_id).await? else {
+        let Some(case) = locked(&mut write, "id", case_id).await?.filter(|case| self.sees(&case.tenant))
+        else {
             return Err(StoreError::Invalid(format!("there is no case {case_id:?}")));
         };
         let done = advance(&mut write, &case, actor, what, at).await?;
@@ -165,7 +167,7 @@ impl CaseStore {
             .bind(id.to_owned())
             .fetch_optional(&self.pool)
             .await?;
-        row.map(|row| body(&row)).transpose()
+        Ok(row.map(|row| body(&row)).transpose()?.filter(|case| self.sees(&case.tenant)))
     }
 
     /// The case that began with a post.
@@ -177,7 +179,7 @@ impl CaseStore {
             .bind(post_id.to_owned())
             .fetch_optional(&self.pool)
             .await?;
-        row.map(|row| body(&row)).transpose()
+        Ok(row.map(|row| body(&row)).transpose()?.filter(|case| self.sees(&case.tenant)))
     }
 
     /// The latest changed cases, all or in one state.
@@ -185,22 +187,21 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn cases(&self, state: Option<CaseState>, limit: i64) -> Result<Vec<CaseRow>> {
-        let rows =
-            match state {
-                Some(state) => sqlx::query(
-                    "SELECT body, updated_at FROM cases WHERE state = $1 ORDER BY updated_at DESC LIMIT $2",
-                )
-                .bind(state.as_str())
-                .bind(limit)
-                .fetch_all(&self.pool)
-                .await?,
-                None => {
-                    sqlx::query("SELECT body, updated_at FROM cases ORDER BY updated_at DESC LIMIT $1")
-                        .bind(limit)
-                        .fetch_all(&self.pool)
-                        .await?
-                }
-            };
+        // Two statements, so that each finds its index.
+        let sql = match state {
+            Some(_) => {
+                "SELECT body, updated_at FROM cases WHERE state = $1 AND ($2 = '*' OR tenant = $2) ORDER BY updated_at DESC LIMIT $3"
+            }
+            None => {
+                "SELECT body, updated_at FROM cases WHERE $1 = '' AND ($2 = '*' OR tenant = $2) ORDER BY updated_at DESC LIMIT $3"
+            }
+        };
+        let rows = sqlx::query(sql)
+            .bind(state.map_or("", CaseState::as_str))
+            .bind(self.sight())
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(case_row).collect()
     }
 
@@ -218,18 +219,20 @@ impl CaseStore {
         let (changed, id) = place.map_or((i64::MIN, ""), |(at, id)| (at.as_micros(), id.as_str()));
         let rows = sqlx::query(
             "SELECT body, updated_at FROM cases WHERE state = $1 AND (updated_at > $2 OR (updated_at = $2 AND id > $3)) \
-             ORDER BY updated_at, id LIMIT $4",
+             AND ($5 = '*' OR tenant = $5) ORDER BY updated_at, id LIMIT $4",
         )
         .bind(state.as_str())
         .bind(changed)
         .bind(id.to_owned())
         .bind(limit)
+        .bind(self.sight())
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(case_row).collect()
     }
 
-    /// Which of `posts` are no longer simply waiting: post id, state, holder.
+    /// Which of `posts` are no longer simply waiting: post id, state, holder. One whose case another tenant has (its source
+    /// changed hands) is `foreign`.
     ///
     /// # Errors
     /// When the database fails.
@@ -238,13 +241,16 @@ impl CaseStore {
         for chunk in posts.chunks(MAX_PARAMETERS) {
             let marks: Vec<String> = (1..=chunk.len()).map(|n| format!("${n}")).collect();
             let sql = format!(
-                "SELECT post_id, state, holder FROM cases WHERE state <> 'queued' AND post_id IN ({})",
-                marks.join(", ")
+                "SELECT post_id, CASE WHEN ${own} = '*' OR tenant = ${own} THEN state ELSE 'foreign' END AS state, holder \
+                 FROM cases WHERE (state <> 'queued' OR (${own} <> '*' AND tenant <> ${own})) AND post_id IN ({})",
+                marks.join(", "),
+                own = chunk.len() + 1
             );
             let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
             for post in chunk {
                 query = query.bind(post.clone());
             }
+            query = query.bind(self.sight());
             for row in &query.fetch_all(&self.pool).await? {
                 found.push((text(row, "post_id")?, text(row, "state")?, text(row, "holder")?));
             }
@@ -257,10 +263,12 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn settled(&self) -> Result<u64> {
-        let row =
-            sqlx::query("SELECT COUNT(*) AS n FROM cases WHERE state NOT IN ('queued', 'claimed', 'erased')")
-                .fetch_one(&self.pool)
-                .await?;
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS n FROM cases WHERE state NOT IN ('queued', 'claimed', 'erased') AND ($1 = '*' OR tenant = $1)",
+        )
+        .bind(self.sight())
+        .fetch_one(&self.pool)
+        .await?;
         Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or(0))
     }
 
@@ -270,10 +278,12 @@ impl CaseStore {
     /// When the database fails.
     pub async fn decided_since(&self, since: Timestamp, user: &str) -> Result<u64> {
         let row = sqlx::query(
-            "SELECT COUNT(*) AS n FROM decisions WHERE at >= $1 AND undone = 0 AND ($2 = '' OR actor = $2)",
+            "SELECT COUNT(*) AS n FROM decisions d WHERE d.at >= $1 AND d.undone = 0 AND ($2 = '' OR d.actor = $2) \
+             AND ($3 = '*' OR EXISTS (SELECT 1 FROM cases c WHERE c.id = d.case_id AND c.tenant = $3))",
         )
         .bind(since.as_micros())
         .bind(user.to_owned())
+        .bind(self.sight())
         .fetch_one(&self.pool)
         .await?;
         Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or(0))
@@ -285,9 +295,13 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn touched(&self) -> Result<Vec<(String, String, String)>> {
-        let rows = sqlx::query("SELECT post_id, state, holder FROM cases WHERE state <> 'queued'")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT post_id, CASE WHEN $1 = '*' OR tenant = $1 THEN state ELSE 'foreign' END AS state, holder \
+             FROM cases WHERE state <> 'queued' OR ($1 <> '*' AND tenant <> $1)",
+        )
+        .bind(self.sight())
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter()
             .map(|row| Ok((text(row, "post_id")?, text(row, "state")?, text(row, "holder")?)))
             .collect()
@@ -298,9 +312,12 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn states(&self) -> Result<Vec<(String, i64)>> {
-        let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM cases GROUP BY state ORDER BY state")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT state, COUNT(*) AS n FROM cases WHERE ($1 = '*' OR tenant = $1) GROUP BY state ORDER BY state",
+        )
+        .bind(self.sight())
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(|row| Ok((text(row, "state")?, row.try_get("n")?))).collect()
     }
 
@@ -309,10 +326,14 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn events(&self, case_id: &str) -> Result<Vec<CaseEvent>> {
-        let rows = sqlx::query("SELECT body FROM case_events WHERE case_id = $1 ORDER BY seq")
-            .bind(case_id.to_owned())
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT body FROM case_events WHERE case_id = $1 \
+             AND ($2 = '*' OR EXISTS (SELECT 1 FROM cases c WHERE c.id = $1 AND c.tenant = $2)) ORDER BY seq",
+        )
+        .bind(case_id.to_owned())
+        .bind(self.sight())
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(|row| Ok(serde_json::from_str(&text(row, "body")?)?)).collect()
     }
 
@@ -321,12 +342,16 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn decisions(&self, since: Timestamp, limit: i64) -> Result<Vec<Decision>> {
-        let rows =
-            sqlx::query("SELECT * FROM decisions WHERE at >= $1 AND undone = 0 ORDER BY at DESC LIMIT $2")
-                .bind(since.as_micros())
-                .bind(limit)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT d.* FROM decisions d WHERE d.at >= $1 AND d.undone = 0 \
+             AND ($3 = '*' OR EXISTS (SELECT 1 FROM cases c WHERE c.id = d.case_id AND c.tenant = $3)) \
+             ORDER BY d.at DESC LIMIT $2",
+        )
+        .bind(since.as_micros())
+        .bind(limit)
+        .bind(self.sight())
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter()
             .map(|row| {
                 Ok(Decision {
@@ -342,21 +367,32 @@ impl CaseStore {
     }
 }
 
-/// The case of a flagged post, created and queued if it is new; locked either way.
-pub(super) async fn open(write: &mut Write, item: &NewItem, at: Timestamp) -> Result<Case> {
+impl CaseStore {
+    /// The case of a flagged post, created and queued if it is new; locked either way. Never another tenant's.
+    pub(super) async fn open_case(&self, write: &mut Write, item: &NewItem, at: Timestamp) -> Result<Case> {
+        let case = open(write, item, &self.owner(), at).await?;
+        if !self.sees(&case.tenant) {
+            return Err(StoreError::Invalid("there is no such post".to_owned()));
+        }
+        Ok(case)
+    }
+}
+
+async fn open(write: &mut Write, item: &NewItem, owner: &Tenant, at: Timestamp) -> Result<Case> {
     if let Some(case) = locked(write, "post_id", &item.post_id).await? {
         return Ok(case);
     }
-    let fresh = Case::flagged(&item.post_id, &item.post_id, at);
+    let fresh = Case { tenant: owner.clone(), ..Case::flagged(&item.post_id, &item.post_id, at) };
     let inserted = sqlx::query(
-        "INSERT INTO cases (id, post_id, state, holder, campaign, version, review_at, updated_at, body) \
-         VALUES ($1, $1, 'flagged', '', $2, 0, $3, $4, $5) ON CONFLICT DO NOTHING",
+        "INSERT INTO cases (id, post_id, state, holder, campaign, version, review_at, updated_at, body, tenant) \
+         VALUES ($1, $1, 'flagged', '', $2, 0, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
     )
     .bind(item.post_id.clone())
     .bind(item.campaign.clone())
     .bind(fresh.review_at.as_micros())
     .bind(at.as_micros())
     .bind(serde_json::to_string(&fresh)?)
+    .bind(owner.as_str().to_owned())
     .execute(&mut *write.tx)
     .await?;
     if inserted.rows_affected() == 0 {
@@ -430,7 +466,7 @@ pub(super) async fn advance(
     .await?;
     claims_and_decisions(write, &next, &event).await?;
     for note in &effects.audit {
-        append(write, &audit_ledger(at), note.clone()).await?;
+        append(write, &audit_ledger_of(&next.tenant, at), note.clone()).await?;
     }
     for note in &effects.custody {
         append(write, &custody_ledger(&next.id), note.clone()).await?;

@@ -52,12 +52,39 @@ pub(crate) async fn append(write: &mut Write, ledger: &str, note: Note) -> Resul
 }
 
 impl CaseStore {
+    /// The pattern of one's own audit chains; `_` stands for one digit of the year, and no tenant's name holds one.
+    pub(super) fn own_ledgers(&self) -> String {
+        match &self.tenant {
+            None => "audit/%".to_owned(),
+            Some(tenant) if tenant.is_house() => "audit/____".to_owned(),
+            Some(tenant) => format!("audit/____/{}", tenant.as_str()),
+        }
+    }
+
+    /// Is this chain one's own? What is not is counted.
+    async fn sees_ledger(&self, ledger: &str) -> Result<bool> {
+        let Some(tenant) = &self.tenant else { return Ok(true) };
+        if let Some(case) = ledger.strip_prefix("custody/") {
+            return Ok(self.case(case).await?.is_some());
+        }
+        let year: String = ledger.strip_prefix("audit/").unwrap_or_default().chars().take(4).collect();
+        let own = if tenant.is_house() {
+            format!("audit/{year}")
+        } else {
+            format!("audit/{year}/{}", tenant.as_str())
+        };
+        if own != ledger {
+            self.count_foreign();
+        }
+        Ok(own == ledger)
+    }
+
     /// Writes one audit entry and waits until it is durable. Content is read only after this.
     ///
     /// # Errors
     /// When it could not be written: then nothing may be shown.
     pub async fn audit(&self, note: Note) -> Result<Entry> {
-        let ledger = ledger::audit_ledger(note.at);
+        let ledger = ledger::audit_ledger_of(&self.owner(), note.at);
         let mut write = self.write().await?;
         let entry = append(&mut write, &ledger, note).await?;
         write.commit().await?;
@@ -80,6 +107,9 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn ledger(&self, ledger: &str) -> Result<Vec<Entry>> {
+        if !self.sees_ledger(ledger).await? {
+            return Ok(Vec::new());
+        }
         let rows = sqlx::query("SELECT * FROM ledger_entries WHERE ledger = $1 ORDER BY seq")
             .bind(ledger.to_owned())
             .fetch_all(&self.pool)
@@ -92,6 +122,9 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn ledger_tail(&self, ledger: &str, limit: i64) -> Result<Vec<Entry>> {
+        if !self.sees_ledger(ledger).await? {
+            return Ok(Vec::new());
+        }
         let rows = sqlx::query("SELECT * FROM ledger_entries WHERE ledger = $1 ORDER BY seq DESC LIMIT $2")
             .bind(ledger.to_owned())
             .bind(limit)
@@ -105,9 +138,14 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn ledgers(&self) -> Result<Vec<(String, i64)>> {
-        let rows = sqlx::query("SELECT ledger, size FROM ledger_heads ORDER BY ledger")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT ledger, size FROM ledger_heads WHERE $1 = '*' OR ledger LIKE $2 \
+             OR ledger IN (SELECT 'custody/' || id FROM cases WHERE tenant = $1) ORDER BY ledger",
+        )
+        .bind(self.sight())
+        .bind(self.own_ledgers())
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(|row| Ok((text(row, "ledger")?, row.try_get("size")?))).collect()
     }
 
@@ -116,6 +154,9 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn checkpoint(&self, ledger: &str, at: Timestamp, key: &SigningKey) -> Result<Checkpoint> {
+        if !self.sees_ledger(ledger).await? {
+            return Err(StoreError::Invalid("there is no such ledger".to_owned()));
+        }
         let entries = self.ledger(ledger).await?;
         let checkpoint = Checkpoint::sign(ledger, &entries, at, key)?;
         let mut write = self.write().await?;
@@ -199,7 +240,7 @@ impl CaseStore {
             .execute(&mut *write.tx)
             .await?;
         super::settings::put(&mut write, "erased-segment", ledger, &checkpoint.root).await?;
-        let now = ledger::audit_ledger(by.at);
+        let now = ledger::audit_ledger_of(&self.owner(), by.at);
         let details = json!({ "segment": ledger, "entries": checkpoint.size, "root": checkpoint.root });
         append(&mut write, &now, Note { action: "audit.erase_segment".to_owned(), details, ..by }).await?;
         write.commit().await?;

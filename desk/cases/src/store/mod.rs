@@ -7,23 +7,28 @@ mod backup;
 mod bulk;
 mod cases;
 mod deadlines;
+mod glass;
 mod ledgers;
 mod outbox;
 mod quality;
 mod rulebook;
 mod settings;
+mod tenants;
 mod tokens;
 mod users;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{Any, AnyPool, Connection as _, Row, Transaction};
 use streife_domain::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::glass::GlassRefusal;
 use crate::rulebook::Refusal;
+use crate::tenant::Tenant;
 use crate::workflow::Refused;
 
 pub use backup::{RowCounts, TABLES};
@@ -32,6 +37,7 @@ pub use cases::{CaseRow, ClaimOutcome, Decision, NewItem};
 pub use outbox::{MAX_ATTEMPTS, Message, pause_secs};
 pub use quality::{BlindItem, RuleOutcome, Similar};
 pub use rulebook::RuleBook;
+pub use tenants::{TenantCases, TenantRow};
 pub use tokens::{ApiToken, NewToken, Scope};
 pub use users::{NewUser, SESSION_IDLE_SECS, SESSION_MAX_SECS, Session, User};
 
@@ -59,14 +65,34 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0004_quality.up.sql"),
         include_str!("../../migrations/0004_quality.down.sql"),
     ),
+    (
+        5,
+        include_str!("../../migrations/0005_break_glass.up.sql"),
+        include_str!("../../migrations/0005_break_glass.down.sql"),
+    ),
+    (
+        6,
+        include_str!("../../migrations/0006_tenants.up.sql"),
+        include_str!("../../migrations/0006_tenants.down.sql"),
+    ),
 ];
 
-/// The desk's database.
+/// The desk's database: of the whole site for the machine itself, of one tenant behind [`TenantCases`].
 #[derive(Clone)]
 pub struct CaseStore {
     pool: AnyPool,
     postgres: bool,
     writer: Arc<Semaphore>,
+    /// Whose rows are seen; `None` sees all.
+    tenant: Option<Tenant>,
+    /// Requests for what another tenant owns.
+    foreign: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for CaseStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CaseStore").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
 }
 
 /// Something about the database, or a refused move.
@@ -81,6 +107,9 @@ pub enum StoreError {
     /// The rule book refuses.
     #[error(transparent)]
     Book(#[from] Refusal),
+    /// The glass stays whole, or a review is refused.
+    #[error(transparent)]
+    Glass(#[from] GlassRefusal),
     /// A stored value cannot be read: the database is damaged or of another version.
     #[error("the case database holds {what} that cannot be read: {message}")]
     Damaged {
@@ -165,7 +194,13 @@ impl CaseStore {
             .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect(url)
             .await?;
-        Ok(Self { pool, postgres, writer: Arc::new(Semaphore::new(1)) })
+        Ok(Self {
+            pool,
+            postgres,
+            writer: Arc::new(Semaphore::new(1)),
+            tenant: None,
+            foreign: Arc::default(),
+        })
     }
 
     /// Brings the schema up to date. Returns the version it now has.

@@ -8,7 +8,7 @@ use streife_domain::Timestamp;
 
 use super::ledgers::append;
 use super::{CaseStore, Result, StoreError, text, time};
-use crate::ledger::{Note, audit_ledger};
+use crate::ledger::{Note, audit_ledger_of};
 use crate::quality::{Dismissals, Pair, drawn};
 use crate::role::{Action, may};
 use crate::workflow::{Actor, CaseOutcome, CaseState, Opinion};
@@ -89,13 +89,14 @@ impl CaseStore {
         let rows = sqlx::query(
             "SELECT d.post_id, d.kind, d.what, d.at, c.body, CAST(CASE WHEN c.campaign = $2 THEN 1 ELSE 0 END AS BIGINT) AS same \
              FROM decisions d JOIN cases c ON c.id = d.case_id \
-             WHERE d.undone = 0 AND d.post_id <> $1 AND (c.campaign = $2 OR d.post_id IN \
+             WHERE d.undone = 0 AND d.post_id <> $1 AND ($4 = '*' OR c.tenant = $4) AND (c.campaign = $2 OR d.post_id IN \
              (SELECT o.post_id FROM item_rules o JOIN item_rules m ON m.rule = o.rule WHERE m.post_id = $1)) \
              ORDER BY same DESC, d.at DESC LIMIT $3",
         )
         .bind(post_id.to_owned())
         .bind(campaign.to_owned())
         .bind(MAX_SIMILAR)
+        .bind(self.sight())
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
@@ -127,10 +128,12 @@ impl CaseStore {
             "SELECT r.rule, d.kind, CAST(CASE WHEN d.at >= $2 THEN 1 ELSE 0 END AS BIGINT) AS recent, COUNT(*) AS n FROM decisions d \
              JOIN item_rules r ON r.post_id = d.post_id \
              WHERE d.undone = 0 AND d.at >= $1 AND d.kind IN ('dismiss', 'suspect', 'danger') \
+             AND ($3 = '*' OR EXISTS (SELECT 1 FROM cases c WHERE c.id = d.case_id AND c.tenant = $3)) \
              GROUP BY r.rule, d.kind, recent",
         )
         .bind(before.as_micros())
         .bind(since.as_micros())
+        .bind(self.sight())
         .fetch_all(&self.pool)
         .await?;
         let mut outcomes: BTreeMap<String, RuleOutcome> = BTreeMap::new();
@@ -181,16 +184,19 @@ impl CaseStore {
         }
         let mut write = self.write().await?;
         sqlx::query(
-            "INSERT INTO golden_items (post_id, opinion, added_by, at) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (post_id) DO UPDATE SET opinion = excluded.opinion, added_by = excluded.added_by, at = excluded.at",
+            "INSERT INTO golden_items (post_id, opinion, added_by, at, tenant) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (post_id) DO UPDATE SET opinion = excluded.opinion, added_by = excluded.added_by, at = excluded.at \
+             WHERE golden_items.tenant = excluded.tenant",
         )
         .bind(post_id.to_owned())
         .bind(serde_json::to_string(opinion)?)
         .bind(actor.user.clone())
         .bind(at.as_micros())
+        .bind(self.owner().as_str().to_owned())
         .execute(&mut *write.tx)
         .await?;
-        append(&mut write, &audit_ledger(at), note(actor, "quality.golden", post_id, at)).await?;
+        append(&mut write, &audit_ledger_of(&self.owner(), at), note(actor, "quality.golden", post_id, at))
+            .await?;
         write.commit().await
     }
 
@@ -206,12 +212,13 @@ impl CaseStore {
         since: Timestamp,
     ) -> Result<Vec<BlindItem>> {
         let golden = sqlx::query(
-            "SELECT post_id, opinion FROM golden_items WHERE added_by <> $1 \
+            "SELECT post_id, opinion FROM golden_items WHERE added_by <> $1 AND ($3 = '*' OR tenant = $3) \
              AND post_id NOT IN (SELECT post_id FROM blind_reviews WHERE reviewer = $1) \
              AND post_id NOT IN (SELECT post_id FROM decisions WHERE actor = $1) ORDER BY at LIMIT $2",
         )
         .bind(reviewer.to_owned())
         .bind(SAMPLE_LIMIT)
+        .bind(self.sight())
         .fetch_all(&self.pool)
         .await?;
         let mut items = Vec::new();
@@ -221,12 +228,14 @@ impl CaseStore {
         }
         let decided = sqlx::query(
             "SELECT post_id, kind, what FROM decisions WHERE undone = 0 AND at >= $2 AND kind IN ('dismiss', 'suspect') \
+             AND ($4 = '*' OR case_id IN (SELECT id FROM cases WHERE tenant = $4)) \
              AND post_id NOT IN (SELECT post_id FROM decisions WHERE actor = $1) \
              AND post_id NOT IN (SELECT post_id FROM blind_reviews WHERE reviewer = $1) ORDER BY at LIMIT $3",
         )
         .bind(reviewer.to_owned())
         .bind(since.as_micros())
         .bind(SAMPLE_LIMIT)
+        .bind(self.sight())
         .fetch_all(&self.pool)
         .await?;
         for row in &decided {
@@ -255,7 +264,7 @@ impl CaseStore {
         }
         let mut write = self.write().await?;
         sqlx::query(
-            "INSERT INTO blind_reviews (post_id, reviewer, reason, reference, opinion, at) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO blind_reviews (post_id, reviewer, reason, reference, opinion, at, tenant) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(item.post_id.clone())
         .bind(actor.user.clone())
@@ -263,10 +272,15 @@ impl CaseStore {
         .bind(serde_json::to_string(&item.reference)?)
         .bind(serde_json::to_string(opinion)?)
         .bind(at.as_micros())
+        .bind(self.owner().as_str().to_owned())
         .execute(&mut *write.tx)
         .await?;
-        append(&mut write, &audit_ledger(at), note(actor, "quality.blind_opinion", &item.post_id, at))
-            .await?;
+        append(
+            &mut write,
+            &audit_ledger_of(&self.owner(), at),
+            note(actor, "quality.blind_opinion", &item.post_id, at),
+        )
+        .await?;
         write.commit().await
     }
 
@@ -291,10 +305,11 @@ impl CaseStore {
     /// When the database fails.
     pub async fn reads_by_reason(&self, since: Timestamp) -> Result<BTreeMap<String, u64>> {
         let rows = sqlx::query(
-            "SELECT action, reason, COUNT(*) AS n FROM ledger_entries WHERE ledger LIKE 'audit/%' AND at >= $1 \
+            "SELECT action, reason, COUNT(*) AS n FROM ledger_entries WHERE ledger LIKE $2 AND at >= $1 \
              AND action IN ('read.content', 'read.identity', 'rule.preview', 'export') GROUP BY action, reason",
         )
         .bind(since.as_micros())
+        .bind(self.own_ledgers())
         .fetch_all(&self.pool)
         .await?;
         let mut reads = BTreeMap::new();
@@ -314,8 +329,11 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn blind_pairs(&self, since: Timestamp) -> Result<(Vec<Pair>, Vec<Pair>)> {
-        let rows = sqlx::query("SELECT reason, reference, opinion FROM blind_reviews WHERE at >= $1")
+        let rows = sqlx::query(
+            "SELECT reason, reference, opinion FROM blind_reviews WHERE at >= $1 AND ($2 = '*' OR tenant = $2)",
+        )
             .bind(since.as_micros())
+            .bind(self.sight())
             .fetch_all(&self.pool)
             .await?;
         let (mut sampled, mut golden) = (Vec::new(), Vec::new());

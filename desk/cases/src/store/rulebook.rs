@@ -6,7 +6,7 @@ use streife_domain::Timestamp;
 
 use super::ledgers::append;
 use super::{CaseStore, Result, StoreError, Write, text, time};
-use crate::ledger::{Note, audit_ledger};
+use crate::ledger::{Note, audit_ledger_of};
 use crate::rulebook::{BookEvent, Change, Kind, PublishedFile, Stage, Text, Version, publish, step};
 use crate::workflow::Actor;
 
@@ -134,7 +134,7 @@ impl RuleBook {
             reason: event.what.said().to_owned(),
             details: serde_json::json!({ "version": written.number, "stage": written.stage, "revision": revision }),
         };
-        append(&mut write, &audit_ledger(at), note).await?;
+        append(&mut write, &audit_ledger_of(&self.store.owner(), at), note).await?;
         write.commit().await?;
         Ok(written)
     }

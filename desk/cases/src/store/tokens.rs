@@ -5,8 +5,10 @@ use sqlx::any::AnyRow;
 use streife_domain::Timestamp;
 use uuid::Uuid;
 
+use super::tenants::tenant_of;
 use super::users::digest;
 use super::{CaseStore, Result, StoreError, text, time};
+use crate::tenant::Tenant;
 
 /// The longest life of a token.
 pub(super) const TOKEN_MAX_SECS: i64 = 366 * 86_400;
@@ -54,6 +56,8 @@ const PENDING: i64 = -1;
 pub struct ApiToken {
     /// Names it in the audit ledger and for revoking.
     pub id: String,
+    /// Whose it is.
+    pub tenant: Tenant,
     /// What it is for.
     pub name: String,
     /// What it may do.
@@ -109,8 +113,8 @@ impl CaseStore {
         let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
         let mut write = self.write().await?;
         sqlx::query(
-            "INSERT INTO api_tokens (id, name, token_sha256, scopes, created_by, created_at, expires_at, revoked_at, used_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)",
+            "INSERT INTO api_tokens (id, name, token_sha256, scopes, created_by, created_at, expires_at, revoked_at, used_at, tenant) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)",
         )
         .bind(id.clone())
         .bind(new.name.to_owned())
@@ -120,6 +124,7 @@ impl CaseStore {
         .bind(new.at.as_micros())
         .bind(new.expires_at.as_micros())
         .bind(if new.scopes == [Scope::ReadFigures] { 0 } else { PENDING })
+        .bind(self.owner().as_str().to_owned())
         .execute(&mut *write.tx)
         .await?;
         write.commit().await?;
@@ -157,8 +162,12 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn tokens(&self) -> Result<Vec<ApiToken>> {
-        let rows =
-            sqlx::query("SELECT * FROM api_tokens ORDER BY id DESC LIMIT 1000").fetch_all(&self.pool).await?;
+        let rows = sqlx::query(
+            "SELECT * FROM api_tokens WHERE ($1 = '*' OR tenant = $1) ORDER BY id DESC LIMIT 1000",
+        )
+        .bind(self.sight())
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(read).collect()
     }
 
@@ -169,11 +178,13 @@ impl CaseStore {
     pub async fn approve_token(&self, id: &str, by: &str) -> Result<bool> {
         let mut write = self.write().await?;
         let done = sqlx::query(
-            "UPDATE api_tokens SET revoked_at = 0 WHERE id = $1 AND revoked_at = $2 AND created_by <> $3",
+            "UPDATE api_tokens SET revoked_at = 0 WHERE id = $1 AND revoked_at = $2 AND created_by <> $3 \
+             AND ($4 = '*' OR tenant = $4)",
         )
         .bind(id.to_owned())
         .bind(PENDING)
         .bind(by.to_owned())
+        .bind(self.sight())
         .execute(&mut *write.tx)
         .await?;
         write.commit().await?;
@@ -186,9 +197,12 @@ impl CaseStore {
     /// When the database fails.
     pub async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool> {
         let mut write = self.write().await?;
-        let done = sqlx::query("UPDATE api_tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at <= 0")
+        let done = sqlx::query(
+            "UPDATE api_tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at <= 0 AND ($3 = '*' OR tenant = $3)",
+        )
             .bind(at.as_micros())
             .bind(id.to_owned())
+            .bind(self.sight())
             .execute(&mut *write.tx)
             .await?;
         write.commit().await?;
@@ -200,6 +214,7 @@ fn read(row: &AnyRow) -> Result<ApiToken> {
     let used_at = time(row, "used_at")?;
     Ok(ApiToken {
         id: text(row, "id")?,
+        tenant: tenant_of(&text(row, "tenant")?)?,
         name: text(row, "name")?,
         scopes: text(row, "scopes")?.split(' ').filter_map(Scope::parse).collect(),
         created_by: text(row, "created_by")?,

@@ -5,8 +5,10 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use streife_domain::Timestamp;
 
+use super::tenants::tenant_of;
 use super::{CaseStore, Result, StoreError, text, time};
 use crate::role::{Role, conflict};
+use crate::tenant::Tenant;
 
 /// A session ends when nothing was done for so long.
 pub const SESSION_IDLE_SECS: i64 = 30 * 60;
@@ -18,6 +20,8 @@ pub const SESSION_MAX_SECS: i64 = 10 * 3_600;
 pub struct User {
     /// Log-in name; the pseudonym that others see.
     pub id: String,
+    /// Whose account it is.
+    pub tenant: Tenant,
     /// Display name.
     pub name: String,
     /// Roles held; never two that check each other.
@@ -76,18 +80,25 @@ impl CaseStore {
             return Err(StoreError::Invalid("a log-in name has up to 40 of a-z, 0-9 and -".to_owned()));
         }
         let mut write = self.write().await?;
-        sqlx::query(
-            "INSERT INTO users (id, name, roles, password, totp_secret, disabled, created_at) \
-             VALUES ($1, $2, $3, $4, '', 0, $5) ON CONFLICT (id) DO UPDATE SET \
-             name = excluded.name, roles = excluded.roles, password = excluded.password",
+        let done = sqlx::query(
+            "INSERT INTO users (id, name, roles, password, totp_secret, disabled, created_at, tenant) \
+             VALUES ($1, $2, $3, $4, '', 0, $5, $6) ON CONFLICT (id) DO UPDATE SET \
+             name = excluded.name, roles = excluded.roles, password = excluded.password \
+             WHERE $7 = '*' OR users.tenant = $7",
         )
         .bind(user.id.to_owned())
         .bind(user.name.to_owned())
         .bind(serde_json::to_string(user.roles)?)
         .bind(user.password.to_owned())
         .bind(user.at.as_micros())
+        .bind(self.owner().as_str().to_owned())
+        .bind(self.sight())
         .execute(&mut *write.tx)
         .await?;
+        if done.rows_affected() == 0 {
+            self.count_foreign();
+            return Err(StoreError::Invalid("this log-in name is taken; choose another".to_owned()));
+        }
         // New rights or a new password end what is open under the old ones.
         sqlx::query("DELETE FROM sessions WHERE user_id = $1")
             .bind(user.id.to_owned())
@@ -145,7 +156,7 @@ impl CaseStore {
             .bind(id.to_owned())
             .fetch_optional(&self.pool)
             .await?;
-        row.map(|row| user(&row)).transpose()
+        Ok(row.map(|row| user(&row)).transpose()?.filter(|user| self.sees(&user.tenant)))
     }
 
     /// All accounts.
@@ -153,7 +164,10 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn users(&self) -> Result<Vec<User>> {
-        let rows = sqlx::query("SELECT * FROM users ORDER BY id").fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT * FROM users WHERE ($1 = '*' OR tenant = $1) ORDER BY id")
+            .bind(self.sight())
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(user).collect()
     }
 
@@ -224,6 +238,7 @@ impl CaseStore {
 fn user(row: &AnyRow) -> Result<User> {
     Ok(User {
         id: text(row, "id")?,
+        tenant: tenant_of(&text(row, "tenant")?)?,
         name: text(row, "name")?,
         roles: serde_json::from_str(&text(row, "roles")?)?,
         password: text(row, "password")?,

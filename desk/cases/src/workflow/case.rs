@@ -5,6 +5,7 @@ use streife_domain::Timestamp;
 
 use super::{CaseOutcome, CaseState, Notice, Opinion, Question, REVIEW_SECS, Seal};
 use crate::legal::LegalForm;
+use crate::tenant::Tenant;
 
 /// An alert that went out before approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Case {
     pub id: String,
     /// The post it began with.
     pub post_id: String,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "Tenant::is_house")]
+    pub tenant: Tenant,
     /// Where it stands.
     pub state: CaseState,
     /// How many events made it; the next event has this number.
@@ -94,6 +98,7 @@ impl Case {
         Self {
             id: id.to_owned(),
             post_id: post_id.to_owned(),
+            tenant: Tenant::house(),
             state: CaseState::Flagged,
             version: 0,
             campaign: None,

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Extension, Path, Query, State};
 use serde::Deserialize;
 use serde_json::json;
-use streife_cases::ledger::audit_ledger;
+use streife_cases::ledger::audit_ledger_of;
 use streife_cases::store::CaseRow;
 use streife_cases::workflow::CaseState;
 use streife_domain::{PostId, Priority};
@@ -171,7 +171,7 @@ pub(crate) async fn item(
 }
 
 async fn log(desk: &DeskState, v: &Viewer, subject: &str) -> Result<(), Fault> {
-    desk.cases.audit(v.note(desk.now(), "api.read", subject, "", json!({}))).await?;
+    v.cases.audit(v.note(desk.now(), "api.read", subject, "", json!({}))).await?;
     Ok(())
 }
 
@@ -196,7 +196,7 @@ pub(crate) async fn cases(
     };
     let limit = bounded(query.limit)?;
     log(&desk, &v, "cases").await?;
-    let rows = desk.cases.cases(state, i64::from(limit)).await?;
+    let rows = v.cases.cases(state, i64::from(limit)).await?;
     Ok(Json(Cases { cases: rows.into_iter().map(CaseLine::from).collect() }))
 }
 
@@ -209,9 +209,9 @@ pub(crate) async fn case(
     Extension(v): Extension<Viewer>,
     Path(id): Path<String>,
 ) -> Result<Json<CaseLine>, ApiFault> {
-    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let case = v.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
     log(&desk, &v, &case.id).await?;
-    let updated_at = desk.cases.events(&case.id).await?.last().map_or(case.review_at, |event| event.at);
+    let updated_at = v.cases.events(&case.id).await?.last().map_or(case.review_at, |event| event.at);
     Ok(Json(CaseLine::from(CaseRow { case, updated_at })))
 }
 
@@ -224,7 +224,7 @@ pub(crate) async fn figures(
     Extension(v): Extension<Viewer>,
 ) -> Result<Json<FiguresNow>, ApiFault> {
     log(&desk, &v, "figures").await?;
-    let states: BTreeMap<String, u64> = desk
+    let states: BTreeMap<String, u64> = v
         .cases
         .states()
         .await?
@@ -232,8 +232,8 @@ pub(crate) async fn figures(
         .map(|(state, n)| (state, u64::try_from(n).unwrap_or(0)))
         .collect();
     Ok(Json(FiguresNow {
-        waiting: desk.waiting().await?,
-        decided_today: desk.cases.decided_since(start_of_day(desk.now()), "").await?,
+        waiting: desk.waiting(&v).await?,
+        decided_today: v.cases.decided_since(start_of_day(desk.now()), "").await?,
         states,
     }))
 }
@@ -248,13 +248,13 @@ pub(crate) async fn audit(
     query: Result<Query<LedgerQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Ledger>, ApiFault> {
     let Query(query) = query.map_err(|e| Fault::bad(e.body_text()))?;
-    let ledger = query.ledger.unwrap_or_else(|| audit_ledger(desk.now()));
+    let ledger = query.ledger.unwrap_or_else(|| audit_ledger_of(&v.cases.tenant(), desk.now()));
     let limit = bounded(query.limit)?;
-    let year = ledger.strip_prefix("audit/").unwrap_or_default();
+    let year = ledger.strip_prefix("audit/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
     if year.len() != 4 || !year.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Fault::bad("ledger is audit/<year>").into());
     }
     log(&desk, &v, &ledger).await?;
-    let entries = desk.cases.ledger_tail(&ledger, i64::from(limit)).await?;
+    let entries = v.cases.ledger_tail(&ledger, i64::from(limit)).await?;
     Ok(Json(Ledger { entries: entries.into_iter().map(LedgerLine::from).collect() }))
 }

@@ -3,7 +3,8 @@
 use askama::Template;
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::{Html, Redirect};
-use streife_domain::{Head, Priority};
+use serde_json::{Value, json};
+use streife_domain::{Head, Priority, Timestamp};
 
 use super::show::{line, number};
 use super::{Fields, html, said};
@@ -60,6 +61,25 @@ struct TrendsPage {
     views: Vec<View>,
     address: String,
     may_export: bool,
+    has_charts: bool,
+    /// The series as uPlot takes them.
+    chart: String,
+    /// Empty without Grafana, and for tenants: its figures are the whole site's.
+    grafana: String,
+}
+
+/// Series drawn over each other at most; more cannot be told apart.
+const MAX_LINES: usize = 5;
+
+/// All flagged posts by hour, and the largest series beside them.
+fn chart(v: &Viewer, flagged: &[u64], rows: &[SeriesRow], series: &[Series], now: Timestamp) -> String {
+    let hours = i64::try_from(flagged.len()).unwrap_or(1) - 1;
+    let from = (now.as_secs().div_euclid(3_600) - hours) * 3_600;
+    let all = json!({ "name": v.t.get("trends.flagged"), "values": flagged });
+    let parts = rows.iter().zip(series).take(MAX_LINES);
+    let parts = parts.map(|(row, one)| json!({ "name": row.name, "values": one.per_hour }));
+    let series: Vec<Value> = std::iter::once(all).chain(parts).collect();
+    json!({ "from": from, "step": 3_600, "series": series }).to_string()
 }
 
 /// The store's filter of an address.
@@ -113,7 +133,8 @@ pub(crate) async fn trends(
 ) -> Result<Html<String>, Fault> {
     let days = said(&query, "days").parse::<u32>().ok().filter(|days| DAYS.contains(days)).unwrap_or(DAYS[0]);
     let by = By::parse(said(&query, "by"));
-    let filter = filter(&query);
+    let sources = desk.scope(&v).await?;
+    let filter = QueueFilter { sources: sources.clone(), ..filter(&query) };
     let mut series = desk.figures.series(&filter, days * 24, by).await?;
     series.sort_by(|a, b| b.total().cmp(&a.total()).then_with(|| a.name.cmp(&b.name)));
     // A post counts once here, however many rules or heads it has: told apart by source it has exactly one.
@@ -126,11 +147,12 @@ pub(crate) async fn trends(
     for one in &once {
         flagged.iter_mut().zip(&one.per_hour).for_each(|(sum, n)| *sum += n);
     }
-    let all = desk.figures.trends().await?;
+    let all = desk.figures.trends(&sources).await?;
     let known = past_is_known(&all.posts_per_hour);
     let rows: Vec<SeriesRow> =
         series.iter().take(MAX_SERIES).map(|one| row(&v, &query, by, one, known)).collect();
-    let views = desk
+    let chart = chart(&v, &flagged, &rows, &series, desk.now());
+    let views = v
         .cases
         .settings(&format!("user/{}", v.user))
         .await?
@@ -159,6 +181,9 @@ pub(crate) async fn trends(
         rule: text("rule"),
         address: address(&query, &[]),
         views,
+        has_charts: desk.access.charts.is_some(),
+        chart,
+        grafana: desk.access.grafana.clone().filter(|_| v.cases.tenant().is_house()).unwrap_or_default(),
         may_export: v.may(streife_cases::role::Action::WriteRules),
         v,
     })
@@ -166,7 +191,6 @@ pub(crate) async fn trends(
 
 /// Keeps the present address under a name, or forgets one.
 pub(crate) async fn keep_view(
-    State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
@@ -174,7 +198,7 @@ pub(crate) async fn keep_view(
     let asked: Fields = serde_urlencoded::from_str(said(&fields, "address")).unwrap_or_default();
     let address = address(&asked, &[]);
     let scope = format!("user/{}", v.user);
-    let kept = desk.cases.settings(&scope).await?;
+    let kept = v.cases.settings(&scope).await?;
     let views = kept.iter().filter(|(key, link)| key.starts_with(VIEW) && !link.is_empty()).count();
     let forget = fields.contains_key("forget");
     if name.is_empty() || (!forget && views >= MAX_VIEWS) {
@@ -188,6 +212,6 @@ pub(crate) async fn keep_view(
     } else {
         address.clone()
     };
-    desk.cases.save_settings(&scope, &[(format!("{VIEW}{name}").as_str(), value.as_str())]).await?;
+    v.cases.save_settings(&scope, &[(format!("{VIEW}{name}").as_str(), value.as_str())]).await?;
     Ok(Redirect::to(&format!("/trends?{address}")))
 }

@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use ed25519_dalek::SigningKey;
 use serde_json::json;
-use streife_cases::ledger::{Entry, audit_ledger};
+use streife_cases::ledger::{Entry, audit_ledger_of};
 
 use super::show::moment;
 use super::{Fields, html, said};
@@ -35,12 +35,16 @@ pub(crate) async fn show(
     Extension(v): Extension<Viewer>,
     Query(query): Query<Fields>,
 ) -> Result<Html<String>, Fault> {
-    let ledger = chosen(&desk, said(&query, "ledger"));
+    let ledger = chosen(&desk, &v, said(&query, "ledger"));
     page(&desk, v, ledger, None).await
 }
 
-fn chosen(desk: &DeskState, name: &str) -> String {
-    if name.is_empty() { audit_ledger(desk.now()) } else { name.chars().take(80).collect() }
+fn chosen(desk: &DeskState, v: &Viewer, name: &str) -> String {
+    if name.is_empty() {
+        audit_ledger_of(&v.cases.tenant(), desk.now())
+    } else {
+        name.chars().take(80).collect()
+    }
 }
 
 async fn page(
@@ -49,10 +53,10 @@ async fn page(
     ledger: String,
     checked: Option<(bool, Vec<String>, String)>,
 ) -> Result<Html<String>, Fault> {
-    desk.cases.audit(v.note(desk.now(), "read.audit", &ledger, "oversight", json!({}))).await?;
-    let entries = desk.cases.ledger_tail(&ledger, SHOWN).await?;
+    v.cases.audit(v.note(desk.now(), "read.audit", &ledger, "oversight", json!({}))).await?;
+    let entries = v.cases.ledger_tail(&ledger, SHOWN).await?;
     html(&AuditPage {
-        ledgers: desk.cases.ledgers().await?,
+        ledgers: v.cases.ledgers().await?,
         entries: entries.into_iter().map(|entry| (moment(entry.at), entry)).collect(),
         v,
         nav: "audit",
@@ -67,13 +71,13 @@ pub(crate) async fn verify(
     Extension(v): Extension<Viewer>,
     Form(fields): Form<Fields>,
 ) -> Result<Html<String>, Fault> {
-    let ledger = chosen(&desk, said(&fields, "ledger"));
+    let ledger = chosen(&desk, &v, said(&fields, "ledger"));
     let key = SigningKey::from_bytes(&desk.signing_key);
-    let faults = desk.cases.verify_ledger(&ledger, &key.verifying_key()).await?;
+    let faults = v.cases.verify_ledger(&ledger, &key.verifying_key()).await?;
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     // A broken chain is never sealed over.
     let root = if faults.is_empty() {
-        desk.cases.checkpoint(&ledger, desk.now(), &key).await?.root
+        v.cases.checkpoint(&ledger, desk.now(), &key).await?.root
     } else {
         String::new()
     };
@@ -86,10 +90,10 @@ pub(crate) async fn export(
     Extension(v): Extension<Viewer>,
     Query(query): Query<Fields>,
 ) -> Result<Response, Fault> {
-    let ledger = chosen(&desk, said(&query, "ledger"));
-    desk.cases.audit(v.note(desk.now(), "export.audit", &ledger, "oversight", json!({}))).await?;
+    let ledger = chosen(&desk, &v, said(&query, "ledger"));
+    v.cases.audit(v.note(desk.now(), "export.audit", &ledger, "oversight", json!({}))).await?;
     let mut lines = String::new();
-    for entry in desk.cases.ledger(&ledger).await? {
+    for entry in v.cases.ledger(&ledger).await? {
         let line = serde_json::to_string(&entry).map_err(|e| Fault::bad(e.to_string()))?;
         // Writing to a string cannot fail.
         let _ = writeln!(lines, "{line}");

@@ -2,7 +2,7 @@
 //! decisions on something similar. A page of its own, which a browser with script folds into the item.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Html;
 use streife_cases::store::Similar;
 use streife_cases::workflow::CaseState;
@@ -10,12 +10,12 @@ use streife_domain::PostId;
 
 use super::html;
 use super::item::rules_of;
-use super::show::moment;
+use super::show::{line, moment, number};
 use crate::audited::Audited;
 use crate::fault::Fault;
 use crate::guard::Viewer;
+use crate::reader::CampaignFigures;
 use crate::spans::{Piece, pieces};
-use crate::state::DeskState;
 
 struct Earlier {
     link: String,
@@ -27,6 +27,27 @@ struct Earlier {
     state: &'static str,
     state_text: String,
     outcome: String,
+}
+
+/// How the copies spread.
+struct Spread {
+    posts: String,
+    accounts: String,
+    platforms: String,
+    first: String,
+    last: String,
+    line: String,
+}
+
+fn spread(campaign: &CampaignFigures) -> Spread {
+    Spread {
+        posts: number(campaign.posts),
+        accounts: number(campaign.accounts),
+        platforms: campaign.platforms.join(", "),
+        first: moment(campaign.first_seen),
+        last: moment(campaign.last_seen),
+        line: line(&campaign.per_hour, 240, 40),
+    }
 }
 
 struct Word {
@@ -47,6 +68,7 @@ struct BesidePage {
     words: Vec<Word>,
     model: String,
     earlier: Vec<Earlier>,
+    spread: Option<Spread>,
     /// The second look is blind: what others decided is not shown.
     blind: bool,
 }
@@ -74,22 +96,22 @@ fn earlier(v: &Viewer, similar: Similar) -> Earlier {
     }
 }
 
-pub(crate) async fn show(
-    State(desk): State<DeskState>,
-    audited: Audited,
-    Path(id): Path<String>,
-) -> Result<Html<String>, Fault> {
+pub(crate) async fn show(audited: Audited, Path(id): Path<String>) -> Result<Html<String>, Fault> {
     let post: PostId = id.parse().map_err(|_| Fault::not_found())?;
     let mut item = audited.item(post).await?.ok_or_else(Fault::not_found)?;
     if item.marks.is_empty() {
         item.marks = audited.marks(&item).await?;
     }
     let v = audited.viewer.clone();
-    let case = desk.cases.case_of_post(&id).await?;
+    let case = audited.viewer.cases.case_of_post(&id).await?;
     let blind = case.is_some_and(|case| case.state == CaseState::SecondLook);
-    desk.cases.note_rules(&id, &rules_of(&item)).await?;
-    let similar =
-        if blind { Vec::new() } else { desk.cases.similar(&id, &item.post.campaign.to_string()).await? };
+    audited.viewer.cases.note_rules(&id, &rules_of(&item)).await?;
+    let similar = if blind || v.glass.is_some() {
+        Vec::new()
+    } else {
+        audited.viewer.cases.similar(&id, &item.post.campaign.to_string()).await?
+    };
+    let campaign = audited.campaign(&item).await?;
     let mut words: Vec<Word> = item
         .marks
         .iter()
@@ -111,6 +133,7 @@ pub(crate) async fn show(
         words,
         model: item.verdict.models.encoder.clone(),
         earlier: similar.into_iter().map(|one| earlier(&v, one)).collect(),
+        spread: campaign.as_ref().map(spread),
         blind,
         id,
         v,

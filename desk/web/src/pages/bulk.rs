@@ -57,17 +57,14 @@ fn key(campaign: &str) -> Result<u64, Fault> {
 }
 
 /// Members that still wait or that `v` holds.
-async fn members(
-    desk: &DeskState,
-    audited: &Audited,
-    campaign: u64,
-) -> Result<(Vec<FlaggedItem>, u64), Fault> {
+async fn members(audited: &Audited, campaign: u64) -> Result<(Vec<FlaggedItem>, u64), Fault> {
     let filter = QueueFilter { campaign: Some(campaign), ..QueueFilter::default() };
     let head = audited.head(&filter, Order::Oldest).await?;
     let places = &head.places[..head.places.len().min(MAX_BULK)];
     let ids: Vec<String> = places.iter().map(|place| place.id.to_string()).collect();
     let me = &audited.viewer.user;
-    let taken: HashSet<String> = desk
+    let taken: HashSet<String> = audited
+        .viewer
         .cases
         .touched_of(&ids)
         .await?
@@ -86,13 +83,12 @@ fn letters(text: &str) -> String {
 }
 
 pub(crate) async fn show(
-    State(desk): State<DeskState>,
     audited: Audited,
     Path(id): Path<String>,
     Query(query): Query<Fields>,
 ) -> Result<Html<String>, Fault> {
     let campaign = key(&id)?;
-    let (items, beyond) = members(&desk, &audited, campaign).await?;
+    let (items, beyond) = members(&audited, campaign).await?;
     let v = audited.viewer.clone();
     let first = items.first().map(|item| letters(&item.post.text)).unwrap_or_default();
     let member = |item: &FlaggedItem| Member {
@@ -104,7 +100,7 @@ pub(crate) async fn show(
     };
     let batch: String =
         said(&query, "batch").chars().filter(char::is_ascii_hexdigit).take(BATCH_CHARS).collect();
-    let known = !batch.is_empty() && desk.cases.bulk_size(&batch, &v.user).await? > 0;
+    let known = !batch.is_empty() && audited.viewer.cases.bulk_size(&batch, &v.user).await? > 0;
     html(&BulkPage {
         nav: "queue",
         campaign: format!("{campaign:016x}"),
@@ -134,7 +130,7 @@ pub(crate) async fn decide(
         .filter_map(|id| id.parse().ok())
         .collect();
     // Only what the page showed as waiting members can be chosen, whatever a form claims.
-    let items: Vec<NewItem> = members(&desk, &audited, campaign)
+    let items: Vec<NewItem> = members(&audited, campaign)
         .await?
         .0
         .iter()
@@ -146,7 +142,7 @@ pub(crate) async fn decide(
     }
     let batch: String = random_token().chars().take(BATCH_CHARS).collect();
     let now = desk.now();
-    let outcome = desk.cases.decide_bulk(&items, &actor, &batch, &what, now).await?;
+    let outcome = audited.viewer.cases.decide_bulk(&items, &actor, &batch, &what, now).await?;
     for _ in 0..outcome.done {
         Counters::add(&desk.counters.decisions);
     }
@@ -163,7 +159,7 @@ pub(crate) async fn undo(
     let campaign = key(&id)?;
     let batch = said(&fields, "batch");
     let actor = v.actor(Action::Decide)?;
-    let outcome = desk.cases.undo_bulk(batch, &actor, desk.now()).await?;
+    let outcome = v.cases.undo_bulk(batch, &actor, desk.now()).await?;
     record(&desk, &v, "bulk.undo", campaign, batch, &outcome, None).await?;
     Ok(Redirect::to(&format!("/bulk/{campaign:016x}")))
 }
@@ -184,7 +180,7 @@ async fn record(
 ) -> Result<(), Fault> {
     let details =
         json!({ "batch": batch, "done": outcome.done, "skipped": outcome.skipped, "decision": what });
-    desk.cases.audit(v.note(desk.now(), action, &format!("{campaign:016x}"), "", details)).await?;
+    v.cases.audit(v.note(desk.now(), action, &format!("{campaign:016x}"), "", details)).await?;
     desk.announce("queue");
     Ok(())
 }

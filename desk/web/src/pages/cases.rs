@@ -75,7 +75,7 @@ pub(crate) async fn list(
     Extension(v): Extension<Viewer>,
 ) -> Result<Html<String>, Fault> {
     let now = desk.now();
-    let cases = desk.cases.cases(None, MAX_CASES).await?;
+    let cases = v.cases.cases(None, MAX_CASES).await?;
     let shown =
         |state: CaseState| !matches!(state, CaseState::Queued | CaseState::Claimed | CaseState::Dismissed);
     let rows: Vec<Row> = cases
@@ -164,17 +164,14 @@ pub(crate) async fn show(
     audited: Audited,
     Path(id): Path<String>,
 ) -> Result<Html<String>, Fault> {
-    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let case = audited.viewer.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
     let v = audited.viewer.clone();
     let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
     let hidden = matches!(case.state, CaseState::Erased | CaseState::Restricted);
     let item = if hidden { None } else { audited.item(post).await? };
-    let identity = if hidden || case.unmasked.is_empty() || !(v.may(Action::Unmask) || v.may(Action::Approve))
-    {
-        None
-    } else {
-        audited.identity(&case).await?
-    };
+    let sees = v.acts(Action::Unmask) || v.acts(Action::Approve);
+    let identity =
+        if hidden || case.unmasked.is_empty() || !sees { None } else { audited.identity(&case).await? };
     let catalogue = Catalogue::built_in();
     let form = case.form.clone().unwrap_or_default();
     let offences: Vec<&Offence> = case.norms.iter().filter_map(|norm| catalogue.get(norm)).collect();
@@ -211,14 +208,22 @@ pub(crate) async fn show(
         questions: case.questions.iter().map(asked).collect(),
         notices: case.notices.iter().map(|notice| noticed(&v, notice)).collect(),
         gaps: if case.state == CaseState::LegalForm { gaps(&v, &case) } else { Vec::new() },
-        events: desk.cases.events(&case.id).await?.iter().rev().map(|event| trail(&v, event)).collect(),
+        events: audited
+            .viewer
+            .cases
+            .events(&case.id)
+            .await?
+            .iter()
+            .rev()
+            .map(|event| trail(&v, event))
+            .collect(),
         moves: moves(&case)
             .into_iter()
-            .filter(|(name, _)| *name != "approve" || v.may(Action::Approve))
+            .filter(|(name, _)| v.glass.is_none() && (*name != "approve" || v.may(Action::Approve)))
             .collect(),
         outcomes: CaseOutcome::ALL,
-        may_work: v.may(Action::WorkCase),
-        may_seal: v.may(Action::Seal),
+        may_work: v.acts(Action::WorkCase),
+        may_seal: v.acts(Action::Seal),
         waits_for_machine: case.seal.is_none()
             && matches!(case.state, CaseState::Suspect | CaseState::Danger | CaseState::Capturing),
         evidence: match &desk.sealer {
@@ -319,7 +324,7 @@ pub(crate) async fn make_move(
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let case = v.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
     let now = desk.now();
     let text = said(&fields, "text").to_owned();
     let what = match said(&fields, "move") {
@@ -376,9 +381,9 @@ pub(crate) async fn make_move(
         }
         (_, what) => what,
     };
-    let (case, _) = desk.cases.apply(&id, actor.clone(), what, now).await?;
+    let (case, _) = v.cases.apply(&id, actor.clone(), what, now).await?;
     if let Some(file_number) = file_number {
-        desk.cases.apply(&id, actor.clone(), Move::Acknowledge { file_number }, desk.now()).await?;
+        v.cases.apply(&id, actor.clone(), Move::Acknowledge { file_number }, desk.now()).await?;
     }
     if let Some(sealer) = &desk.sealer {
         match case.state {
@@ -398,10 +403,10 @@ pub(crate) async fn seal(
     audited: Audited,
     Path(id): Path<String>,
 ) -> Result<Redirect, Fault> {
-    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let case = audited.viewer.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
     if !on_its_way(&case)
         && let Err(fault) = seal_now(&desk, &audited, &case).await
-        && !desk.cases.case(&id).await?.is_some_and(|case| on_its_way(&case))
+        && !audited.viewer.cases.case(&id).await?.is_some_and(|case| on_its_way(&case))
     {
         return Err(fault);
     }
@@ -422,14 +427,15 @@ async fn seal_now(desk: &DeskState, audited: &Audited, case: &Case) -> Result<()
     let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
     let item = audited.item(post).await?.ok_or_else(Fault::not_found)?;
     let identity = audited.identity_for_seal(case).await?.ok_or_else(Fault::not_found)?;
-    let (case, _) = desk.cases.apply(&case.id, actor.clone(), Move::StartCapture, desk.now()).await?;
+    let (case, _) =
+        audited.viewer.cases.apply(&case.id, actor.clone(), Move::StartCapture, desk.now()).await?;
     let what = match sealer.seal(&case, &item, &identity, &actor.user, desk.now()).await {
         Ok(Some(seal)) => Move::SealEvidence { seal },
         // The sealer goes on asking for the stamps and seals the case itself.
         Ok(None) => return Ok(()),
         Err(reason) => Move::CaptureFailed { reason },
     };
-    desk.cases.apply(&case.id, actor, what, desk.now()).await?;
+    audited.viewer.cases.apply(&case.id, actor, what, desk.now()).await?;
     Ok(())
 }
 
@@ -439,10 +445,10 @@ pub(crate) async fn save_form(
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let case = desk.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
+    let case = v.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
     let form = legal_form(&desk, &case, &fields);
     let what = Move::FillForm { form: Box::new(form) };
-    desk.cases.apply(&id, v.actor(Action::WorkCase)?, what, desk.now()).await?;
+    v.cases.apply(&id, v.actor(Action::WorkCase)?, what, desk.now()).await?;
     desk.announce("cases");
     Ok(Redirect::to(&format!("/cases/{id}")))
 }

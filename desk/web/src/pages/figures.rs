@@ -44,7 +44,8 @@ pub(crate) async fn campaigns(
     Extension(v): Extension<Viewer>,
 ) -> Result<Html<String>, Fault> {
     let now = desk.now();
-    let rows = desk.figures.campaigns().await?.into_iter().map(|figures| CampaignRow {
+    let sources = desk.scope(&v).await?;
+    let rows = desk.figures.campaigns(&sources).await?.into_iter().map(|figures| CampaignRow {
         key: format!("{:016x}", figures.key),
         first: moment(figures.first_seen),
         last: age(figures.last_seen, now),
@@ -73,14 +74,22 @@ struct SystemPage {
     dead: Vec<Count>,
     versions: Vec<(String, String)>,
     database: bool,
+    /// Empty without Grafana, and for tenants: its figures are the whole site's.
+    grafana: String,
+    dashboards: [&'static str; 7],
 }
+
+/// Dashboards of `grafana/`, by the part of their uid after `streife-`.
+const DASHBOARDS: [&str; 7] = ["flow", "sources", "scoring", "rules", "desk", "quality", "erasure"];
 
 pub(crate) async fn system(
     State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
 ) -> Result<Html<String>, Fault> {
     let (system, now) = (desk.figures.system().await?, desk.now());
-    let sources = system.sources.into_iter().map(|source| SourceRow {
+    let scope = desk.scope(&v).await?;
+    let own = system.sources.into_iter().filter(|source| scope.contains(&source.name));
+    let sources = own.map(|source| SourceRow {
         last_hour: number(source.last_hour),
         last_seen: source.last_seen.map(|at| age(at, now)).unwrap_or_else(|| "–".to_owned()),
         name: source.name,
@@ -92,7 +101,9 @@ pub(crate) async fn system(
         stages: system.stages,
         dead: system.dead,
         versions: system.versions,
-        database: desk.cases.ping().await.is_ok(),
+        database: v.cases.ping().await.is_ok(),
+        grafana: desk.access.grafana.clone().filter(|_| v.cases.tenant().is_house()).unwrap_or_default(),
+        dashboards: DASHBOARDS,
         nav: "system",
         v,
     })

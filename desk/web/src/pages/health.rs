@@ -1,6 +1,6 @@
 //! Health, readiness, metrics. No content, no names.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,7 +12,7 @@ pub(crate) async fn alive() -> &'static str {
 }
 
 pub(crate) async fn ready(State(desk): State<DeskState>) -> (StatusCode, &'static str) {
-    match desk.cases.ping().await {
+    match desk.door.ping().await {
         Ok(()) => (StatusCode::OK, "ready\n"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the case database does not answer\n"),
     }
@@ -23,7 +23,8 @@ pub(crate) async fn metrics(State(desk): State<DeskState>) -> String {
 }
 
 /// The counters in Prometheus' text format.
-pub(crate) fn text(counters: &Counters) -> String {
+pub(crate) fn text(counters: &Counters, foreign: u64) -> String {
+    let foreign = &AtomicU64::new(foreign);
     [
         ("streife_desk_requests_total", "Requests that reached a route.", &counters.requests),
         (
@@ -38,6 +39,8 @@ pub(crate) fn text(counters: &Counters) -> String {
             &counters.logins_throttled,
         ),
         ("streife_desk_decisions_total", "Decisions taken.", &counters.decisions),
+        ("streife_desk_other_tenants_total", "Requests for what another tenant owns.", foreign),
+        ("streife_desk_emergency_accesses_total", "Emergency accesses opened.", &counters.glass_opened),
     ]
     .map(|(name, help, value)| {
         format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {}\n", value.load(Ordering::Relaxed))

@@ -39,6 +39,12 @@ pub(crate) struct Fact {
     pub(crate) value: String,
 }
 
+/// A neighbour in the thread.
+struct Near {
+    text: String,
+    at: String,
+}
+
 #[derive(Template)]
 #[template(path = "item.html")]
 struct ItemPage {
@@ -52,8 +58,8 @@ struct ItemPage {
     parts: Vec<Part>,
     facts: Vec<Fact>,
     changes: Vec<(String, String)>,
-    above: Vec<ThreadPost>,
-    below: Vec<ThreadPost>,
+    above: Vec<Near>,
+    below: Vec<Near>,
     norms: Vec<NormKey>,
     more_norms: Vec<NormKey>,
     dismissals: Vec<(usize, &'static str, String)>,
@@ -64,6 +70,8 @@ struct ItemPage {
     can_undo: bool,
     second_look: bool,
     case_id: String,
+    /// Is there a machine that translates, and is the text not in the person's language already?
+    translatable: bool,
     may_decide: bool,
     may_read_case: bool,
     /// The item decided just before, which can still be taken back.
@@ -153,11 +161,11 @@ pub(crate) async fn show(
     Query(query): Query<Fields>,
 ) -> Result<Html<String>, Fault> {
     let item = audited.item(parse_id(&id)?).await?.ok_or_else(Fault::not_found)?;
-    let case = desk.cases.case_of_post(&id).await?;
+    let case = audited.viewer.cases.case_of_post(&id).await?;
     let mut page = page(&desk, audited.viewer.clone(), item, case);
     if let Ok(before) = said(&query, "before").parse::<PostId>() {
         let before = before.to_string();
-        let case = desk.cases.case_of_post(&before).await?;
+        let case = audited.viewer.cases.case_of_post(&before).await?;
         if case.is_some_and(|case| may_undo(&case, &page.v, desk.now())) {
             page.before = before;
         }
@@ -179,7 +187,11 @@ fn page(desk: &DeskState, v: Viewer, item: FlaggedItem, case: Option<Case>) -> I
     let mut norms = norm_keys(&v);
     let more_norms = norms.split_off(norms.len().min(9));
     let reason = |(n, r): (usize, DismissReason)| (n + 1, r.as_str(), v.t.of("dismiss", r.as_str()));
-    let (above, below) = item.thread.iter().cloned().partition(|post| post.above);
+    let near = |above: bool| {
+        let posts = item.thread.iter().filter(|post| post.above == above);
+        let at = |post: &ThreadPost| post.posted_at.map(moment).unwrap_or_default();
+        posts.map(|post| Near { text: post.text.clone(), at: at(post) }).collect()
+    };
     ItemPage {
         nav: "queue",
         id: item.post.post_id.to_string(),
@@ -193,8 +205,8 @@ fn page(desk: &DeskState, v: Viewer, item: FlaggedItem, case: Option<Case>) -> I
             .iter()
             .map(|c| (v.t.of("change", &format!("{:?}", c.event).to_lowercase()), moment(c.observed_at)))
             .collect(),
-        above,
-        below,
+        above: near(true),
+        below: near(false),
         norms,
         more_norms,
         dismissals: DismissReason::ALL.into_iter().enumerate().map(reason).collect(),
@@ -206,8 +218,11 @@ fn page(desk: &DeskState, v: Viewer, item: FlaggedItem, case: Option<Case>) -> I
         before: String::new(),
         second_look: state == CaseState::SecondLook && first_by.as_deref() != Some(v.user.as_str()),
         case_id: case.map(|case| case.id).unwrap_or_default(),
-        may_decide: v.may(Action::Decide),
-        may_read_case: v.may(Action::ReadCase),
+        translatable: desk.content.translates()
+            && v.acts(Action::ReadItem)
+            && item.verdict.language.code != v.t.code(),
+        may_decide: v.acts(Action::Decide),
+        may_read_case: v.may(Action::ReadCase) || v.glass.is_some(),
         item,
         v,
     }
@@ -220,8 +235,8 @@ pub(crate) async fn claim(
 ) -> Result<Redirect, Fault> {
     let item = audited.item(parse_id(&id)?).await?.ok_or_else(Fault::not_found)?;
     let actor = audited.viewer.actor(Action::Decide)?;
-    desk.cases.note_rules(&id, &rules_of(&item)).await?;
-    match desk.cases.claim(&new_item(&item), &actor, desk.now()).await? {
+    audited.viewer.cases.note_rules(&id, &rules_of(&item)).await?;
+    match audited.viewer.cases.claim(&new_item(&item), &actor, desk.now()).await? {
         ClaimOutcome::Yours(_) | ClaimOutcome::Done(_) => {
             desk.announce("queue");
             Ok(Redirect::to(&format!("/items/{id}")))
@@ -234,9 +249,9 @@ pub(crate) async fn claim(
 }
 
 async fn apply(desk: &DeskState, v: &Viewer, id: &str, what: Move) -> Result<Case, Fault> {
-    let case = desk.cases.case_of_post(id).await?.ok_or_else(Fault::not_found)?;
+    let case = v.cases.case_of_post(id).await?.ok_or_else(Fault::not_found)?;
     let actor = v.actor(what.action().ok_or_else(Fault::forbidden)?)?;
-    let (case, effects) = desk.cases.apply(&case.id, actor, what, desk.now()).await?;
+    let (case, effects) = v.cases.apply(&case.id, actor, what, desk.now()).await?;
     if effects.page_duty_desk {
         tracing::warn!(case = %case.id, "danger lane: the duty desk must look now");
         desk.announce("danger");
@@ -269,7 +284,7 @@ pub(crate) async fn heartbeat(
     Extension(v): Extension<Viewer>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Fault> {
-    let held = desk.cases.heartbeat(&id, &v.user, desk.now()).await?;
+    let held = v.cases.heartbeat(&id, &v.user, desk.now()).await?;
     Ok(if held { StatusCode::NO_CONTENT } else { StatusCode::GONE })
 }
 

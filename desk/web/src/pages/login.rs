@@ -54,7 +54,8 @@ pub(crate) async fn log_in(
         *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
         return Ok(response);
     }
-    let user = desk.cases.user(&name).await?.filter(|user| !user.disabled);
+    let user = desk.door.user(&name).await?.filter(|user| !user.disabled);
+    let owner = user.as_ref().map(|user| user.tenant.clone()).unwrap_or_default();
     let typed = fields.get("password").cloned().unwrap_or_default();
     // An account of an identity provider has no password here.
     let stored = user.as_ref().map(|user| user.password.clone()).filter(|hash| !hash.is_empty());
@@ -75,7 +76,7 @@ pub(crate) async fn log_in(
             if failures == MAX_FAILURES {
                 // Once in a window, so that a flood does not become a flood of entries.
                 let details = serde_json::json!({ "failures": failures });
-                desk.cases.audit(v.note(now, "login.locked", &name, "", details)).await?;
+                desk.door.audit(&owner, v.note(now, "login.locked", &name, "", details)).await?;
             }
             let mut response = page(&desk, v.clone(), v.t.get("login.wrong"))?;
             *response.status_mut() = StatusCode::UNAUTHORIZED;
@@ -90,7 +91,7 @@ async fn second_factor(desk: &DeskState, user: &User, code: &str) -> Result<bool
         return Ok(true);
     }
     match password::totp_step(&user.totp_secret, code, desk.now()) {
-        Some(step) => Ok(desk.cases.use_totp_step(&user.id, step).await?),
+        Some(step) => Ok(desk.door.use_totp_step(&user.id, step).await?),
         None => Ok(false),
     }
 }
@@ -105,16 +106,17 @@ pub(crate) async fn start_session(
 ) -> Result<Response, Fault> {
     let now = desk.now();
     let token = random_token();
-    desk.cases.open_session(user, &token, &random_token(), now).await?;
+    let owner = desk.door.user(user).await?.map(|user| user.tenant).unwrap_or_default();
+    desk.door.open_session(user, &token, &random_token(), now).await?;
     let viewer = Viewer { user: user.to_owned(), role, ..v.clone() };
-    desk.cases.audit(viewer.note(now, "login", user, "", serde_json::json!({ "how": how }))).await?;
+    desk.door.audit(&owner, viewer.note(now, "login", user, "", serde_json::json!({ "how": how }))).await?;
     let cookie = session_cookie(&token, desk.secure_cookies);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
 }
 
 pub(crate) async fn log_out(State(desk): State<DeskState>, headers: HeaderMap) -> Result<Response, Fault> {
     if let Some(token) = session_token(&headers) {
-        desk.cases.close_session(&token).await?;
+        desk.door.close_session(&token).await?;
     }
     Ok(([(header::SET_COOKIE, session_cookie("", desk.secure_cookies))], Redirect::to("/login"))
         .into_response())

@@ -10,6 +10,7 @@ mod case_moves;
 pub(crate) mod cases;
 pub(crate) mod export;
 pub(crate) mod figures;
+pub(crate) mod glass;
 pub(crate) mod health;
 pub(crate) mod item;
 pub(crate) mod live;
@@ -23,8 +24,10 @@ pub(crate) mod rule_trial;
 pub(crate) mod rules;
 pub(crate) mod settings;
 mod show;
+pub(crate) mod tenants;
 pub(crate) mod tokens;
 pub(crate) mod totp;
+pub(crate) mod translation;
 
 use std::collections::HashMap;
 
@@ -32,6 +35,7 @@ use askama::Template;
 use axum::response::Html;
 
 use crate::fault::Fault;
+pub(crate) use show::moment;
 
 /// Fields of a submitted form.
 pub(crate) type Fields = HashMap<String, String>;

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 use streife_cases::role::conflict;
 use streife_cases::store::NewUser;
+use streife_cases::tenant::Tenant;
 use subtle::ConstantTimeEq;
 
 use super::login::start_session;
@@ -62,7 +63,9 @@ pub(crate) async fn back(
     })?;
     if person.roles.is_empty() || conflict(&person.roles).is_some() || !admitted(&desk, &person).await? {
         let details = json!({ "roles": person.roles });
-        desk.cases.audit(v.note(desk.now(), "login.refused", &person.user, "", details)).await?;
+        desk.door
+            .audit(&Tenant::house(), v.note(desk.now(), "login.refused", &person.user, "", details))
+            .await?;
         return Err(refuse("login.oidc_roles"));
     }
     let session = start_session(&desk, &v, &person.user, person.roles.first().copied(), "oidc").await?;
@@ -78,8 +81,8 @@ pub(crate) async fn back(
 
 /// Brings the account up to date. `false` when the log-in name belongs to somebody else.
 async fn admitted(desk: &DeskState, person: &Person) -> Result<bool, Fault> {
-    let known = desk.cases.user(&person.user).await?;
-    let subject = desk.cases.setting("oidc", &person.user).await?;
+    let known = desk.door.user(&person.user).await?;
+    let subject = desk.door.subject(&person.user).await?;
     if let Some(known) = &known {
         // A local account, a disabled one, or one of another person whose name is written alike here.
         if !known.password.is_empty() || known.disabled || subject.as_deref() != Some(&person.subject) {
@@ -90,7 +93,7 @@ async fn admitted(desk: &DeskState, person: &Person) -> Result<bool, Fault> {
         }
     }
     let (id, name, roles) = (person.user.as_str(), person.name.as_str(), person.roles.as_slice());
-    desk.cases.put_user(&NewUser { id, name, roles, password: "", at: desk.now() }).await?;
-    desk.cases.save_settings("oidc", &[(id, person.subject.as_str())]).await?;
+    desk.door.put_user(&NewUser { id, name, roles, password: "", at: desk.now() }).await?;
+    desk.door.bind_subject(id, &person.subject).await?;
     Ok(true)
 }

@@ -91,8 +91,8 @@ pub(crate) async fn show(
 ) -> Result<Html<String>, Fault> {
     let now = desk.now();
     let since = now.plus_secs(-DAYS * 86_400);
-    let (sampled, golden) = desk.cases.blind_pairs(since).await?;
-    let outcomes = desk.cases.rule_outcomes(since, now.plus_secs(-PRESENT_DAYS * 86_400)).await?;
+    let (sampled, golden) = v.cases.blind_pairs(since).await?;
+    let outcomes = v.cases.rule_outcomes(since, now.plus_secs(-PRESENT_DAYS * 86_400)).await?;
     let mut rules: Vec<RuleRow> = outcomes
         .into_iter()
         .map(|(rule, o)| {
@@ -115,7 +115,7 @@ pub(crate) async fn show(
     rules.sort_by(|a, b| b.drift.cmp(&a.drift).then_with(|| a.rule.cmp(&b.rule)));
     let may_review = v.may(Action::Decide);
     let waiting = if may_review {
-        desk.cases.blind_items(&v.user, &desk.signing_key, now.plus_secs(-DRAW_DAYS * 86_400)).await?.len()
+        v.cases.blind_items(&v.user, &desk.signing_key, now.plus_secs(-DRAW_DAYS * 86_400)).await?.len()
     } else {
         0
     };
@@ -159,7 +159,7 @@ struct BlindView {
 pub(crate) async fn blind(State(desk): State<DeskState>, audited: Audited) -> Result<Html<String>, Fault> {
     let v = audited.viewer.clone();
     let since = desk.now().plus_secs(-DRAW_DAYS * 86_400);
-    let waiting = desk.cases.blind_items(&v.user, &desk.signing_key, since).await?;
+    let waiting = audited.viewer.cases.blind_items(&v.user, &desk.signing_key, since).await?;
     let mut item = None;
     for candidate in &waiting {
         let Ok(id) = candidate.post_id.parse::<PostId>() else { continue };
@@ -205,11 +205,11 @@ pub(crate) async fn say(
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
     let since = desk.now().plus_secs(-DRAW_DAYS * 86_400);
-    let waiting = desk.cases.blind_items(&v.user, &desk.signing_key, since).await?;
+    let waiting = v.cases.blind_items(&v.user, &desk.signing_key, since).await?;
     let item =
         waiting.iter().find(|item| item.post_id == said(&fields, "post")).ok_or_else(Fault::not_found)?;
     let actor = v.actor(Action::Decide)?;
-    desk.cases.blind_opinion(item, &actor, &opinion(&fields)?, desk.now()).await?;
+    v.cases.blind_opinion(item, &actor, &opinion(&fields)?, desk.now()).await?;
     Ok(Redirect::to("/quality/blind"))
 }
 
@@ -221,6 +221,6 @@ pub(crate) async fn golden(
 ) -> Result<Redirect, Fault> {
     let post: PostId = said(&fields, "post").parse().map_err(|_| Fault::bad(v.t.get("quality.bad_post")))?;
     let actor = v.actor(Action::Approve)?;
-    desk.cases.put_golden(&post.to_string(), &opinion(&fields)?, &actor, desk.now()).await?;
+    v.cases.put_golden(&post.to_string(), &opinion(&fields)?, &actor, desk.now()).await?;
     Ok(Redirect::to("/quality"))
 }

@@ -115,14 +115,14 @@ fn filter(query: &Fields) -> QueueFilter {
         rule: some("rule"),
         campaign: u64::from_str_radix(said(query, "campaign"), 16).ok(),
         words: some("words").map(|words| words.chars().take(100).collect()),
-        sources: Vec::new(),
+        ..QueueFilter::default()
     }
 }
 
 /// Places that still wait, with who holds them (`""` when nobody does).
-async fn still_waiting(desk: &DeskState, places: &[Place]) -> Result<Vec<(Place, String)>, Fault> {
+async fn still_waiting(v: &Viewer, places: &[Place]) -> Result<Vec<(Place, String)>, Fault> {
     let ids: Vec<String> = places.iter().map(|place| place.id.to_string()).collect();
-    let touched: HashMap<String, (String, String)> = desk
+    let touched: HashMap<String, (String, String)> = v
         .cases
         .touched_of(&ids)
         .await?
@@ -145,14 +145,14 @@ pub(crate) fn start_of_day(now: Timestamp) -> Timestamp {
 }
 
 /// Items that the team can decide a day in a queue.
-async fn budget(desk: &DeskState) -> Result<usize, Fault> {
-    let set = desk.cases.setting("site", &format!("budget/{QUEUE}")).await?;
+async fn budget(v: &Viewer) -> Result<usize, Fault> {
+    let set = v.cases.setting(&v.cases.site_scope(), &format!("budget/{QUEUE}")).await?;
     Ok(set.and_then(|budget| budget.parse().ok()).unwrap_or(DEFAULT_BUDGET))
 }
 
 /// Cases that wait in a lane beside the queue; for the second look those that `v` has not seen first.
-async fn lane(desk: &DeskState, v: &Viewer, state: CaseState) -> Result<Vec<PostId>, Fault> {
-    let cases = desk.cases.cases(Some(state), MAX_ROWS as i64).await?;
+async fn lane(v: &Viewer, state: CaseState) -> Result<Vec<PostId>, Fault> {
+    let cases = v.cases.cases(Some(state), MAX_ROWS as i64).await?;
     let open = |case: &Case| match state {
         CaseState::SecondLook => {
             case.second.is_none() && case.first.as_ref().is_none_or(|(by, _)| *by != v.user)
@@ -176,12 +176,11 @@ pub(crate) async fn list(
     let now = desk.now();
     let v = audited.viewer.clone();
     let today = start_of_day(now);
-    let decided = usize::try_from(desk.cases.decided_since(today, "").await?).unwrap_or(0);
-    let times = desk.cases.decision_times(&v.user, today).await?;
-    let budget = budget(&desk).await?;
-    let seconds = lane(&desk, &v, CaseState::SecondLook).await?;
-    let dangers =
-        if v.may(Action::Emergency) { lane(&desk, &v, CaseState::Danger).await? } else { Vec::new() };
+    let decided = usize::try_from(audited.viewer.cases.decided_since(today, "").await?).unwrap_or(0);
+    let times = audited.viewer.cases.decision_times(&v.user, today).await?;
+    let budget = budget(&v).await?;
+    let seconds = lane(&v, CaseState::SecondLook).await?;
+    let dangers = if v.may(Action::Emergency) { lane(&v, CaseState::Danger).await? } else { Vec::new() };
     let head = audited.head(&filter(&query), Order::parse(said(&query, "order"))).await?;
     let (lane, items, held): (_, Vec<FlaggedItem>, HashMap<PostId, String>) = match said(&query, "lane") {
         "second" => ("second", audited.items(&seconds).await?, HashMap::new()),
@@ -193,7 +192,7 @@ pub(crate) async fn list(
                 budget.saturating_sub(decided).min(MAX_ROWS)
             };
             let looked_at = &head.places[..head.places.len().min(LOOKED_AT)];
-            let mut waiting = still_waiting(&desk, looked_at).await?;
+            let mut waiting = still_waiting(&v, looked_at).await?;
             waiting.truncate(left);
             let places: Vec<Place> = waiting.iter().map(|(place, _)| *place).collect();
             let held = waiting.into_iter().map(|(place, holder)| (place.id, holder)).collect();
@@ -247,9 +246,9 @@ pub(crate) async fn set_budget(
 ) -> Result<Redirect, Fault> {
     let budget: u16 = said(&fields, "budget").parse().map_err(|_| Fault::bad(v.t.get("queue.budget_bad")))?;
     let name = format!("budget/{QUEUE}");
-    desk.cases.save_settings("site", &[(name.as_str(), budget.to_string().as_str())]).await?;
+    v.cases.save_settings(&v.cases.site_scope(), &[(name.as_str(), budget.to_string().as_str())]).await?;
     let details = serde_json::json!({ "budget": budget });
-    desk.cases.audit(v.note(desk.now(), "queue.budget", QUEUE, "", details)).await?;
+    v.cases.audit(v.note(desk.now(), "queue.budget", QUEUE, "", details)).await?;
     desk.announce("queue");
     Ok(Redirect::to("/queue"))
 }
@@ -293,14 +292,16 @@ pub(crate) async fn claim_next(desk: &DeskState, audited: &Audited) -> Result<Op
     let actor = audited.viewer.actor(Action::Decide)?;
     let head = audited.head(&QueueFilter::default(), Order::Mixed).await?;
     for places in head.places.chunks(LOOKED_AT / 4) {
-        for (place, held) in still_waiting(desk, places).await? {
+        for (place, held) in still_waiting(&audited.viewer, places).await? {
             let mine = held == actor.user;
             if !(mine || held.is_empty() && audited.reserve(place.id)) {
                 continue;
             }
             let Some(item) = audited.at_places(&[place]).await?.pop() else { continue };
-            desk.cases.note_rules(&item.post.post_id.to_string(), &rules_of(&item)).await?;
-            if let ClaimOutcome::Yours(_) = desk.cases.claim(&new_item(&item), &actor, desk.now()).await? {
+            audited.viewer.cases.note_rules(&item.post.post_id.to_string(), &rules_of(&item)).await?;
+            if let ClaimOutcome::Yours(_) =
+                audited.viewer.cases.claim(&new_item(&item), &actor, desk.now()).await?
+            {
                 desk.announce("queue");
                 return Ok(Some(place.id));
             }

@@ -51,10 +51,10 @@ fn list(map: BTreeMap<String, u64>) -> Vec<Count> {
     counts
 }
 
-async fn collect(desk: &DeskState) -> Result<Report, Fault> {
+async fn collect(desk: &DeskState, v: &Viewer) -> Result<Report, Fault> {
     let until = desk.now();
     let since = until.plus_secs(-REPORT_DAYS * 86_400);
-    let decisions = desk.cases.decisions(since, MAX_COUNTED).await?;
+    let decisions = v.cases.decisions(since, MAX_COUNTED).await?;
     let (mut kinds, mut norms, mut reasons) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let mut suspected: BTreeMap<String, Timestamp> = BTreeMap::new();
     for decision in &decisions {
@@ -69,7 +69,7 @@ async fn collect(desk: &DeskState) -> Result<Report, Fault> {
         }
     }
     let (mut outcomes, mut to_seal, mut to_refer) = (BTreeMap::new(), Vec::new(), Vec::new());
-    for row in desk.cases.cases(None, MAX_COUNTED).await? {
+    for row in v.cases.cases(None, MAX_COUNTED).await? {
         let case = row.case;
         if let Some(outcome) = case.outcome.filter(|_| case.state == CaseState::Outcome) {
             *outcomes.entry(outcome.as_str().to_owned()).or_insert(0u64) += 1;
@@ -80,8 +80,8 @@ async fn collect(desk: &DeskState) -> Result<Report, Fault> {
             to_refer.extend(case.sent_at.map(after));
         }
     }
-    let states = desk.cases.states().await?.into_iter().map(|(s, n)| (s, u64::try_from(n).unwrap_or(0)));
-    let trends = desk.figures.trends().await?;
+    let states = v.cases.states().await?.into_iter().map(|(s, n)| (s, u64::try_from(n).unwrap_or(0)));
+    let trends = desk.figures.trends(&desk.scope(v).await?).await?;
     let section = |title, prefix, counts| Section { title, prefix, counts };
     Ok(Report {
         since,
@@ -93,7 +93,7 @@ async fn collect(desk: &DeskState) -> Result<Report, Fault> {
             section("report.reasons", "dismiss", list(reasons)),
             section("report.states", "state", states.collect()),
             section("report.outcomes", "outcome", list(outcomes)),
-            section("report.reads", "", list(desk.cases.reads_by_reason(since).await?)),
+            section("report.reads", "", list(v.cases.reads_by_reason(since).await?)),
             section("report.rules", "", trends.by_rule),
             section("report.sources", "", trends.by_source),
         ],
@@ -139,7 +139,7 @@ pub(crate) async fn show(
     State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
 ) -> Result<Html<String>, Fault> {
-    let report = collect(&desk).await?;
+    let report = collect(&desk, &v).await?;
     html(&ReportPage {
         nav: "report",
         since: moment(report.since),
@@ -171,8 +171,11 @@ fn cell(text: &str) -> String {
 }
 
 /// The same as a file, with written forms instead of translated names.
-pub(crate) async fn download(State(desk): State<DeskState>) -> Result<Response, Fault> {
-    let report = collect(&desk).await?;
+pub(crate) async fn download(
+    State(desk): State<DeskState>,
+    Extension(v): Extension<Viewer>,
+) -> Result<Response, Fault> {
+    let report = collect(&desk, &v).await?;
     let mut csv = format!(
         "section,name,value\nperiod,since,{}\nperiod,until,{}\n",
         day(report.since),

@@ -105,11 +105,12 @@ pub(crate) fn kind_of(route: &Route) -> Kind {
 /// A text with what the book has published beside it.
 pub(crate) async fn rule_text(
     desk: &DeskState,
+    v: &Viewer,
     kind: Kind,
     id: &str,
     source: &str,
 ) -> Result<RuleText, Fault> {
-    let (_, book) = desk.cases.rule_book().published().await?;
+    let (_, book) = v.cases.rule_book().published().await?;
     let source = source.replace("\r\n", "\n");
     Ok(RuleText { kind, id: id.to_owned(), source, book, today: day(desk.now()) })
 }
@@ -140,7 +141,7 @@ pub(crate) async fn page(
     source: Option<String>,
     preview: Option<Preview>,
 ) -> Result<RulePage, Fault> {
-    let versions = desk.cases.rule_book().entry(kind, id).await?;
+    let versions = v.cases.rule_book().entry(kind, id).await?;
     let brought = desk.rules.installed().into_iter().find(|one| one.kind == kind && one.id == id);
     let at = match wanted {
         Some(number) => versions.iter().position(|v| v.number == number).ok_or_else(Fault::not_found)?,
@@ -155,7 +156,7 @@ pub(crate) async fn page(
         .or_else(|| version.as_ref().map(|version| version.text.source.clone()))
         .or_else(|| brought.as_ref().map(|one| one.source.clone()))
         .unwrap_or_else(|| begin(kind, &v, desk));
-    let report = desk.rules.check(&rule_text(desk, kind, id, &source).await?, v.t.german());
+    let report = desk.rules.check(&rule_text(desk, &v, kind, id, &source).await?, v.t.german());
     let before = at.checked_sub(1).and_then(|before| versions.get(before));
     let old = before.map(|b| b.text.source.clone()).or_else(|| {
         // A first version that was taken over from the rule folder is compared with what lies there.
@@ -311,7 +312,7 @@ pub(crate) async fn check(
     let kind = Kind::parse(said(&query, "kind")).unwrap_or(Kind::Rule);
     let source = fields.get("source").map_or("", String::as_str);
     let id = Text::read(kind, source).map(|(id, _)| id).unwrap_or_default();
-    let report = desk.rules.check(&rule_text(&desk, kind, &id, source).await?, v.t.german());
+    let report = desk.rules.check(&rule_text(&desk, &v, kind, &id, source).await?, v.t.german());
     html(&Problems { v, report })
 }
 
@@ -329,7 +330,7 @@ pub(crate) async fn save(
         // Renaming would tear a rule from its history; a copy is a new entry.
         return Err(Fault::bad(v.t.get("rules.name_stays")));
     }
-    let (book, actor) = (desk.cases.rule_book(), v.actor(Action::WriteRules)?);
+    let (book, actor) = (v.cases.rule_book(), v.actor(Action::WriteRules)?);
     if address == "new" && !book.entry(kind, &id).await?.is_empty() {
         return Err(Fault::bad(v.t.get("rules.name_taken")));
     }
@@ -357,7 +358,7 @@ pub(crate) async fn make_move(
         "retire" => Change::Retire { reason },
         _ => return Err(Fault::bad("unknown step")),
     };
-    let book = desk.cases.rule_book();
+    let book = v.cases.rule_book();
     let versions = book.entry(kind, &id).await?;
     let version = versions.iter().find(|version| version.number == seen).ok_or_else(Fault::not_found)?;
     // Who may not is told so, before anything is said of the text.
@@ -379,7 +380,7 @@ pub(crate) async fn make_move(
 async fn may_work(desk: &DeskState, v: &Viewer, version: &Version, what: &Change) -> Result<(), Fault> {
     // What is checked is what workers get: the text with its number and stage.
     let source = rendered(version, &version.id);
-    let text = rule_text(desk, version.kind, &version.id, &source).await?;
+    let text = rule_text(desk, v, version.kind, &version.id, &source).await?;
     if !desk.rules.check(&text, v.t.german()).sound() {
         return Err(Fault::bad(v.t.get("rules.has_errors")));
     }

@@ -8,6 +8,7 @@ use axum::response::{Html, Redirect};
 use serde_json::json;
 use streife_cases::role::Action;
 use streife_cases::rulebook::{Change, Kind, Stage, Text, Version};
+use streife_cases::store::TenantCases;
 use streife_cases::workflow::Actor;
 use streife_domain::PostId;
 
@@ -39,7 +40,7 @@ pub(crate) async fn preview(
     let v = audited.viewer.clone();
     let source = fields.get("source").cloned().unwrap_or_default().replace("\r\n", "\n");
     let (name, _) = Text::read(Kind::Rule, &source).map_err(|why| refused(&v, why))?;
-    let text = rule_text(&desk, Kind::Rule, &name, &source).await?;
+    let text = rule_text(&desk, &v, Kind::Rule, &name, &source).await?;
     let report = desk.rules.check(&text, v.t.german());
     let preview = match &report.about {
         Some(about) if report.problems.iter().all(|problem| !problem.error) => {
@@ -68,9 +69,9 @@ pub(crate) async fn backtest(
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
     let v = audited.viewer.clone();
-    let versions = desk.cases.rule_book().entry(Kind::Rule, &id).await?;
+    let versions = audited.viewer.cases.rule_book().entry(Kind::Rule, &id).await?;
     let version = open_version(versions, said(&fields, "version"))?;
-    let text = rule_text(&desk, Kind::Rule, &id, &version.text.source).await?;
+    let text = rule_text(&desk, &v, Kind::Rule, &id, &version.text.source).await?;
     let report = desk.rules.check(&text, v.t.german());
     let Some(about) = report.about.as_ref().filter(|_| report.sound()) else {
         return Err(Fault::bad(v.t.get("rules.has_errors")));
@@ -78,7 +79,7 @@ pub(crate) async fn backtest(
     let actor = v.actor(Action::WriteRules)?;
     let details = json!({ "version": version.number, "days": BACKTEST_DAYS });
     let reason = format!("{}: {}", about.purpose, about.legal_basis);
-    desk.cases.audit(v.note(desk.now(), "rule.backtest_started", &id, &reason, details)).await?;
+    audited.viewer.cases.audit(v.note(desk.now(), "rule.backtest_started", &id, &reason, details)).await?;
     if let Some(job) = desk.backtests.begin(&id, version.number) {
         tokio::spawn(run(desk.clone(), audited, text, version.number, actor, job));
     }
@@ -98,7 +99,7 @@ async fn run(desk: DeskState, audited: Audited, text: RuleText, number: i64, act
     let outcome = match audited.backtest(&text, since, &progress).await {
         Ok(mut figures) => {
             (figures.at, figures.days) = (desk.now().as_micros(), BACKTEST_DAYS);
-            record(&desk, &text.id, number, &actor, &figures).await
+            record(&desk, &audited.viewer.cases, &text.id, number, &actor, &figures).await
         }
         Err(fault) => Err(fault),
     };
@@ -111,6 +112,7 @@ async fn run(desk: DeskState, audited: Audited, text: RuleText, number: i64, act
 
 async fn record(
     desk: &DeskState,
+    cases: &TenantCases,
     id: &str,
     number: i64,
     actor: &Actor,
@@ -118,7 +120,7 @@ async fn record(
 ) -> Result<(), Fault> {
     let report = serde_json::to_value(figures).map_err(|e| Fault::bad(e.to_string()))?;
     let what = Change::Backtest { report };
-    desk.cases.rule_book().apply(Kind::Rule, id, number, actor, what, desk.now()).await?;
+    cases.rule_book().apply(Kind::Rule, id, number, actor, what, desk.now()).await?;
     Ok(())
 }
 
@@ -151,12 +153,8 @@ fn latest_with_sample(versions: Vec<Version>) -> Result<Version, Fault> {
 }
 
 /// The hits that the backtest drew, to be labelled: is the rule right about them?
-pub(crate) async fn sample(
-    State(desk): State<DeskState>,
-    audited: Audited,
-    Path(id): Path<String>,
-) -> Result<Html<String>, Fault> {
-    let version = latest_with_sample(desk.cases.rule_book().entry(Kind::Rule, &id).await?)?;
+pub(crate) async fn sample(audited: Audited, Path(id): Path<String>) -> Result<Html<String>, Fault> {
+    let version = latest_with_sample(audited.viewer.cases.rule_book().entry(Kind::Rule, &id).await?)?;
     let figures = figures_of(&version)?;
     let ids: Vec<PostId> = figures.sample.iter().filter_map(|id| id.parse().ok()).collect();
     let drawn: Vec<Drawn> = audited
@@ -189,7 +187,7 @@ pub(crate) async fn label(
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let versions = desk.cases.rule_book().entry(Kind::Rule, &id).await?;
+    let versions = v.cases.rule_book().entry(Kind::Rule, &id).await?;
     let version = open_version(versions, said(&fields, "version"))?;
     let mut figures = figures_of(&version)?;
     for post in figures.sample.clone() {
@@ -199,6 +197,6 @@ pub(crate) async fn label(
             _ => _ = figures.labels.remove(&post),
         }
     }
-    record(&desk, &id, version.number, &v.actor(Action::WriteRules)?, &figures).await?;
+    record(&desk, &v.cases, &id, version.number, &v.actor(Action::WriteRules)?, &figures).await?;
     Ok(Redirect::to(&format!("/rules/{id}")))
 }

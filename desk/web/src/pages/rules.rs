@@ -90,7 +90,7 @@ pub(crate) async fn list(
     State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
 ) -> Result<Html<String>, Fault> {
-    let versions = desk.cases.rule_book().versions().await?;
+    let versions = v.cases.rule_book().versions().await?;
     let (installed, today) = (desk.rules.installed(), day(desk.now()));
     let groups: Vec<Group> = Kind::ALL
         .into_iter()

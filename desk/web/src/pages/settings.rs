@@ -28,14 +28,13 @@ pub(crate) async fn show(
     State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
 ) -> Result<Html<String>, Fault> {
-    let today = desk.cases.decided_since(start_of_day(desk.now()), &v.user).await?;
-    let has_totp = desk.cases.user(&v.user).await?.is_some_and(|user| !user.totp_secret.is_empty());
-    let times = desk.cases.decision_times(&v.user, start_of_day(desk.now())).await?;
+    let today = v.cases.decided_since(start_of_day(desk.now()), &v.user).await?;
+    let has_totp = v.cases.user(&v.user).await?.is_some_and(|user| !user.totp_secret.is_empty());
+    let times = v.cases.decision_times(&v.user, start_of_day(desk.now())).await?;
     html(&SettingsPage { since_break: since_break(&times, desk.now()), v, nav: "settings", today, has_totp })
 }
 
 pub(crate) async fn save(
-    State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
@@ -74,6 +73,6 @@ pub(crate) async fn save(
         keymap.list().into_iter().map(|(command, key)| (format!("key.{command}"), key)).collect();
     let all: Vec<(&str, &str)> =
         values.into_iter().chain(keys.iter().map(|(name, key)| (name.as_str(), key.as_str()))).collect();
-    desk.cases.save_settings(&format!("user/{}", v.user), &all).await?;
+    v.cases.save_settings(&format!("user/{}", v.user), &all).await?;
     Ok(Redirect::to("/settings"))
 }

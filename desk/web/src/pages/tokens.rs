@@ -46,13 +46,13 @@ struct TokensPage {
 
 async fn page(desk: &DeskState, v: Viewer, fresh: String) -> Result<Html<String>, Fault> {
     let now = desk.now();
-    let tokens = desk.cases.tokens().await?.into_iter().map(|token| TokenRow {
+    let tokens = v.cases.tokens().await?.into_iter().map(|token| TokenRow {
         until: day(token.expires_at),
         used: token.used_at.map_or_else(|| v.t.get("tokens.never").to_owned(), |at| age(at, now)),
         ended: token.revoked || token.expires_at <= now,
         token,
     });
-    let messages = desk.cases.messages(MAX_MESSAGES).await?.into_iter();
+    let messages = v.cases.messages(MAX_MESSAGES).await?.into_iter();
     html(&TokensPage {
         nav: "tokens",
         tokens: tokens.collect(),
@@ -87,11 +87,9 @@ pub(crate) async fn create(
     let name: String = said(&fields, "name").chars().take(80).collect();
     let expires_at = now.plus_secs(days.clamp(0, 3_660) * 86_400);
     let new = NewToken { name: &name, secret: &secret, scopes: &scopes, by: &v.user, at: now, expires_at };
-    let id = desk.cases.create_token(&new).await?;
+    let id = v.cases.create_token(&new).await?;
     let names: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
-    desk.cases
-        .audit(v.note(now, "token.create", &id, &name, json!({ "scopes": names, "days": days })))
-        .await?;
+    v.cases.audit(v.note(now, "token.create", &id, &name, json!({ "scopes": names, "days": days }))).await?;
     Ok(page(&desk, v, secret).await?.into_response())
 }
 
@@ -100,10 +98,10 @@ pub(crate) async fn approve(
     Extension(v): Extension<Viewer>,
     Path(id): Path<String>,
 ) -> Result<Redirect, Fault> {
-    if !desk.cases.approve_token(&id, &v.user).await? {
+    if !v.cases.approve_token(&id, &v.user).await? {
         return Err(Fault::not_found());
     }
-    desk.cases.audit(v.note(desk.now(), "token.approve", &id, "", json!({}))).await?;
+    v.cases.audit(v.note(desk.now(), "token.approve", &id, "", json!({}))).await?;
     Ok(Redirect::to("/tokens"))
 }
 
@@ -112,10 +110,10 @@ pub(crate) async fn revoke(
     Extension(v): Extension<Viewer>,
     Path(id): Path<String>,
 ) -> Result<Redirect, Fault> {
-    if !desk.cases.revoke_token(&id, desk.now()).await? {
+    if !v.cases.revoke_token(&id, desk.now()).await? {
         return Err(Fault::not_found());
     }
-    desk.cases.audit(v.note(desk.now(), "token.revoke", &id, "", json!({}))).await?;
+    v.cases.audit(v.note(desk.now(), "token.revoke", &id, "", json!({}))).await?;
     Ok(Redirect::to("/tokens"))
 }
 
@@ -124,9 +122,9 @@ pub(crate) async fn retry(
     Extension(v): Extension<Viewer>,
     Path(id): Path<String>,
 ) -> Result<Redirect, Fault> {
-    if !desk.cases.revive_message(&id, desk.now()).await? {
+    if !v.cases.revive_message(&id, desk.now()).await? {
         return Err(Fault::not_found());
     }
-    desk.cases.audit(v.note(desk.now(), "message.retry", &id, "", json!({}))).await?;
+    v.cases.audit(v.note(desk.now(), "message.retry", &id, "", json!({}))).await?;
     Ok(Redirect::to("/tokens"))
 }

@@ -40,15 +40,12 @@ fn page(v: Viewer, stored: &str, offered: &str, error: bool) -> Result<Response,
     Ok((status, html(&page)?).into_response())
 }
 
-async fn stored(desk: &DeskState, v: &Viewer) -> Result<String, Fault> {
-    Ok(desk.cases.user(&v.user).await?.map(|user| user.totp_secret).unwrap_or_default())
+async fn stored(v: &Viewer) -> Result<String, Fault> {
+    Ok(v.cases.user(&v.user).await?.map(|user| user.totp_secret).unwrap_or_default())
 }
 
-pub(crate) async fn show(
-    State(desk): State<DeskState>,
-    Extension(v): Extension<Viewer>,
-) -> Result<Response, Fault> {
-    let stored = stored(&desk, &v).await?;
+pub(crate) async fn show(Extension(v): Extension<Viewer>) -> Result<Response, Fault> {
+    let stored = stored(&v).await?;
     page(v, &stored, &password::new_totp_secret(), false)
 }
 
@@ -62,14 +59,14 @@ pub(crate) async fn save(
     if !desk.throttle.allows(&key, now) {
         return Err(Fault::new(StatusCode::TOO_MANY_REQUESTS, v.t.get("login.throttled")));
     }
-    let stored = stored(&desk, &v).await?;
+    let stored = stored(&v).await?;
     let offered = said(&fields, "secret").to_owned();
     let secret = if stored.is_empty() { &offered } else { &stored };
     let step = Some(secret)
         .filter(|secret| password::usable_totp_secret(secret))
         .and_then(|secret| password::totp_step(secret, said(&fields, "code"), now));
     let fits = match step {
-        Some(step) => desk.cases.use_totp_step(&v.user, step).await?,
+        Some(step) => v.cases.use_totp_step(&v.user, step).await?,
         None => false,
     };
     if !fits {
@@ -77,7 +74,7 @@ pub(crate) async fn save(
         return page(v, &stored, &offered, true);
     }
     let (new, action) = if stored.is_empty() { (offered.as_str(), "totp.set") } else { ("", "totp.remove") };
-    desk.cases.set_totp(&v.user, new).await?;
-    desk.cases.audit(v.note(now, action, &v.user, "", json!({}))).await?;
+    v.cases.set_totp(&v.user, new).await?;
+    v.cases.audit(v.note(now, action, &v.user, "", json!({}))).await?;
     Ok(Redirect::to("/settings").into_response())
 }

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "each test binary uses a part of it")]
 
+pub mod stand_ins;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,31 +11,18 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode, header};
+use streife_cases::ledger::audit_ledger;
 use streife_cases::password;
 use streife_cases::role::Role;
+use streife_cases::rulebook::{Change, Kind, Text};
 use streife_cases::store::{CaseStore, NewUser};
 use streife_domain::{Identity, ManualClock, PostId, Timestamp};
-use streife_web::lab::{Installed, RuleCheck, RuleReport, RuleText};
 use streife_web::reader::{FlaggedItem, FlaggedReader, QueueFilter, ReadError};
-use streife_web::sample::SampleReader;
+use streife_web::sample::{SampleReader, sample_items};
 use streife_web::{Access, DeskParts, DeskState, router};
 use tower::ServiceExt;
 
 pub const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
-
-struct NoCheck;
-
-impl RuleCheck for NoCheck {
-    fn check(&self, _: &RuleText, _: bool) -> RuleReport {
-        RuleReport { problems: Vec::new(), tests: Vec::new(), about: None }
-    }
-    fn not_live(&self, _: &RuleText, _: &str, _: bool) -> Option<&'static str> {
-        None
-    }
-    fn installed(&self) -> Vec<Installed> {
-        Vec::new()
-    }
-}
 
 struct Posts(Vec<FlaggedItem>);
 
@@ -82,9 +71,9 @@ pub async fn open(reader: Arc<dyn FlaggedReader>, access: Access) -> Desk {
         cases: cases.clone(),
         reader,
         figures: sample.clone(),
-        rules: Arc::new(NoCheck),
+        rules: Arc::new(stand_ins::Fussy),
         history: sample,
-        sealer: None,
+        sealer: Some(Arc::new(stand_ins::Sealer)),
         clock: clock.clone(),
         signing_key: [5; 32],
         secure_cookies: true,
@@ -97,6 +86,17 @@ pub async fn open(reader: Arc<dyn FlaggedReader>, access: Access) -> Desk {
     }
     desk.add_user("other", Role::Reviewer).await;
     desk
+}
+
+/// A rule with a finished backtest, so that its sample can be looked at.
+pub async fn rule_with_sample(cases: &CaseStore) {
+    let (book, anna) = (cases.rule_book(), streife_cases::workflow::Actor::new("anna", Role::Analyst));
+    let (id, text) = Text::read(Kind::Rule, "id: w-probe\ntitle: Probe").unwrap();
+    book.apply(Kind::Rule, &id, 0, &anna, Change::Save { text }, NOW).await.unwrap();
+    let sample: Vec<String> = sample_items(NOW).iter().map(|item| item.post.post_id.to_string()).collect();
+    let figures = streife_web::lab::BacktestFigures { sample, hits: 9, posts: 10, ..Default::default() };
+    let report = serde_json::to_value(figures).unwrap();
+    book.apply(Kind::Rule, &id, 1, &anna, Change::Backtest { report }, NOW).await.unwrap();
 }
 
 pub fn http() -> reqwest::Client {
@@ -171,5 +171,24 @@ impl Desk {
             request.extensions_mut().insert(ConnectInfo(address));
         }
         self.call(request).await.status
+    }
+
+    pub async fn audit_len(&self) -> usize {
+        self.cases.ledger(&audit_ledger(NOW)).await.unwrap().len()
+    }
+
+    /// Takes the first sample post to an open legal form. Returns its id.
+    pub async fn case_with_form(&self) -> String {
+        let id = sample_items(NOW)[2].post.post_id.to_string();
+        for (user, path, fields) in [
+            ("reviewer", format!("/items/{id}/claim"), vec![]),
+            ("reviewer", format!("/items/{id}/decide"), vec![("decision", "norm:StGB-188")]),
+            ("case-officer", format!("/cases/{id}/seal"), vec![]),
+            ("case-officer", format!("/cases/{id}/move"), vec![("move", "open_form")]),
+        ] {
+            let answer = self.post(user, &path, &fields).await;
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}: {}", answer.body);
+        }
+        id
     }
 }

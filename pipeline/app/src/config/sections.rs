@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) retention: RetentionSection,
     /// Sealing and referral.
     pub(crate) evidence: super::evidence::EvidenceSection,
+    /// Machines of the house that translate and transcribe.
+    pub(crate) assist: streife_assist::AssistConfig,
     /// Who asks, told to every server that is read.
     pub(crate) collect: CollectSection,
     /// What is read.
@@ -148,6 +150,8 @@ pub(crate) struct DeskSection {
     pub(crate) oidc: Option<super::access::OidcSection>,
     /// HTTPS without a proxy.
     pub(crate) tls: Option<DeskTlsSection>,
+    /// `https://grafana.example`: the desk links to its dashboards there.
+    pub(crate) grafana_url: Option<String>,
     /// Receivers of alarms by name.
     pub(crate) alerts: BTreeMap<String, super::access::AlertSection>,
 }
@@ -160,6 +164,7 @@ impl Default for DeskSection {
             database_url: None,
             oidc: None,
             tls: None,
+            grafana_url: None,
             alerts: BTreeMap::new(),
         }
     }

@@ -1,14 +1,15 @@
 //! Log-in at an identity provider and receivers of alarms, from the configuration.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use streife_cases::store::CaseStore;
 use streife_domain::Clock;
-use streife_web::Access;
 use streife_web::alerts::{Alerts, Target, mail_target};
 use streife_web::oidc::{Oidc, OidcSettings};
+use streife_web::{Access, Charts};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{AlertSection, Config};
@@ -26,9 +27,29 @@ fn http() -> Result<reqwest::Client, Failure> {
     builder.build().map_err(|e| Failure::configuration(format!("the HTTP client: {e}")))
 }
 
-/// Ways in beside local accounts.
-pub(crate) fn access(config: &Config) -> Result<Access, Failure> {
-    let Some(oidc) = &config.desk.oidc else { return Ok(Access::default()) };
+/// Grafana's address without a slash at its end.
+fn grafana(config: &Config) -> Result<Option<String>, Failure> {
+    let Some(url) = config.desk.grafana_url.as_deref() else { return Ok(None) };
+    if !(url.starts_with("https://") || url.starts_with("http://")) {
+        return Err(Failure::configuration("desk.grafana_url begins with https:// or http://"));
+    }
+    Ok(Some(url.trim_end_matches('/').to_owned()))
+}
+
+/// The chart library, where `streife setup` has put it.
+fn charts(parts: &Path) -> Option<Charts> {
+    let read = |name| crate::parts::read_verified(name, parts);
+    Some(Charts { script: read("uplot")?.into(), style: read("uplot-style")?.into() })
+}
+
+/// Ways in beside local accounts, and what the desk uses of others.
+pub(crate) fn access(config: &Config, parts: &Path) -> Result<Access, Failure> {
+    let (grafana, charts) = (grafana(config)?, charts(parts));
+    let assistants = config
+        .assist
+        .open(|path| std::fs::read_to_string(path))
+        .map_err(|error| Failure::configuration(error.to_string()))?;
+    let Some(oidc) = &config.desk.oidc else { return Ok(Access { oidc: None, assistants, grafana, charts }) };
     let Some(public_url) = &config.desk.public_url else {
         return Err(Failure::configuration(
             "desk.oidc needs desk.public_url: the provider sends people back there",
@@ -51,7 +72,7 @@ pub(crate) fn access(config: &Config) -> Result<Access, Failure> {
         role_prefix: oidc.role_prefix.clone(),
         http: http()?,
     };
-    Ok(Access { oidc: Some(Oidc::new(settings)) })
+    Ok(Access { oidc: Some(Oidc::new(settings)), assistants, grafana, charts })
 }
 
 /// All receivers of alarms.

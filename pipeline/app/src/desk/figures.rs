@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use streife_cases::tenant::SourceScope;
 use streife_domain::Timestamp;
 use streife_rules::{Rate, is_odd};
 use streife_store::queries::{self, Dimension, SummaryScope};
@@ -25,7 +26,46 @@ fn counted(map: BTreeMap<String, u64>) -> Vec<Count> {
     counts
 }
 
+/// What these sources brought since a time.
+fn of_sources(sources: &SourceScope, since: Timestamp) -> queries::QueueFilter {
+    let filter = QueueFilter { sources: sources.clone(), ..QueueFilter::default() };
+    queries::QueueFilter { since: Some(since), ..asked(&filter) }
+}
+
 impl StoreReader {
+    /// Flagged posts of a filter by one of their sides.
+    async fn sums(
+        &self,
+        filter: &queries::QueueFilter,
+        side: Dimension,
+    ) -> Result<BTreeMap<String, u64>, ReadError> {
+        let mut sums = BTreeMap::new();
+        for point in self.store.flagged_series(filter, side).await.map_err(read_error)? {
+            *sums.entry(point.name).or_default() += point.posts;
+        }
+        Ok(sums)
+    }
+
+    /// A campaign with its course by the hour.
+    pub(super) async fn with_course(
+        &self,
+        campaign: queries::Campaign,
+    ) -> Result<CampaignFigures, ReadError> {
+        let spread = self.store.campaign_spread(campaign.key).await.map_err(read_error)?;
+        let hours = spread.iter().rev().take(TREND_HOURS as usize).rev().map(|hour| hour.posts);
+        Ok(CampaignFigures {
+            key: campaign.key.0,
+            posts: campaign.posts,
+            accounts: campaign.accounts,
+            platforms: campaign.platforms,
+            first_seen: campaign.first_seen,
+            last_seen: campaign.last_seen,
+            level: campaign.priority,
+            labels: campaign.labels,
+            per_hour: hours.collect(),
+        })
+    }
+
     fn since(&self) -> Timestamp {
         open::clock().now().plus_secs(-TREND_HOURS * 3_600)
     }
@@ -33,39 +73,22 @@ impl StoreReader {
 
 #[async_trait]
 impl Figures for StoreReader {
-    async fn campaigns(&self) -> Result<Vec<CampaignFigures>, ReadError> {
+    async fn campaigns(&self, sources: &SourceScope) -> Result<Vec<CampaignFigures>, ReadError> {
         let mut figures = Vec::new();
-        for campaign in self.store.campaigns(self.since()).await.map_err(read_error)? {
-            let spread = self.store.campaign_spread(campaign.key).await.map_err(read_error)?;
-            figures.push(CampaignFigures {
-                key: campaign.key.0,
-                posts: campaign.posts,
-                accounts: campaign.accounts,
-                platforms: campaign.platforms,
-                first_seen: campaign.first_seen,
-                last_seen: campaign.last_seen,
-                level: campaign.priority,
-                labels: campaign.labels,
-                per_hour: spread
-                    .iter()
-                    .rev()
-                    .take(TREND_HOURS as usize)
-                    .rev()
-                    .map(|hour| hour.posts)
-                    .collect(),
-            });
+        for campaign in self.store.campaigns(&of_sources(sources, self.since())).await.map_err(read_error)? {
+            figures.push(self.with_course(campaign).await?);
         }
         Ok(figures)
     }
 
-    async fn trends(&self) -> Result<Trends, ReadError> {
+    async fn trends(&self, sources: &SourceScope) -> Result<Trends, ReadError> {
         let since = self.since();
         let rates = self.store.source_rates(since).await.map_err(read_error)?;
         let first_hour = u32::try_from(since.as_secs() / 3_600 * 3_600).unwrap_or(0);
         let mut posts_per_hour = vec![0; TREND_HOURS as usize + 1];
         let mut flagged_per_hour = posts_per_hour.clone();
         let mut by_source = BTreeMap::new();
-        for rate in &rates {
+        for rate in rates.iter().filter(|rate| sources.contains(&rate.source)) {
             let at = (rate.hour.saturating_sub(first_hour) / 3_600) as usize;
             if let (Some(posts), Some(flagged)) = (posts_per_hour.get_mut(at), flagged_per_hour.get_mut(at)) {
                 *posts += rate.records;
@@ -73,18 +96,14 @@ impl Figures for StoreReader {
             }
             *by_source.entry(rate.source.clone()).or_default() += rate.flagged;
         }
-        let mut by_rule = BTreeMap::new();
-        for day in self.store.rule_hits(None, since).await.map_err(read_error)? {
-            *by_rule.entry(day.rule).or_default() += day.posts;
-        }
-        let split = self.store.flagged_split(since).await.map_err(read_error)?;
+        let own = of_sources(sources, since);
         Ok(Trends {
             flagged_per_hour,
             posts_per_hour,
             by_source: counted(by_source),
-            by_language: split.by_language,
-            by_head: split.by_head,
-            by_rule: counted(by_rule),
+            by_language: counted(self.sums(&own, Dimension::Language).await?),
+            by_head: counted(self.sums(&own, Dimension::Head).await?),
+            by_rule: counted(self.sums(&own, Dimension::Rule).await?),
         })
     }
 

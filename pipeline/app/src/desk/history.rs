@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use async_trait::async_trait;
+use streife_cases::tenant::SourceScope;
 use streife_domain::{PostId, PseudonymousPost, Timestamp};
 use streife_rules::{Backtest, Scratch};
 use streife_runtime::fields;
@@ -45,7 +46,13 @@ impl RuleLab {
 
 #[async_trait]
 impl History for RuleLab {
-    async fn preview(&self, text: &RuleText, since: Timestamp, limit: usize) -> Result<Preview, ReadError> {
+    async fn preview(
+        &self,
+        text: &RuleText,
+        sources: &SourceScope,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Preview, ReadError> {
         let Ready { set, position, prefilter } = self.ready(text, since).await?;
         let hours = (open::clock().now().as_secs() - since.as_secs()).div_euclid(3_600) + 1;
         let mut per_hour = vec![0u64; usize::try_from(hours).unwrap_or(1)];
@@ -54,6 +61,9 @@ impl History for RuleLab {
         // Posts come by the hour, oldest first: the last ones are the newest.
         let mut newest: VecDeque<RecentPost> = VecDeque::new();
         let visit = &mut |row: RecentPost| {
+            if !sources.contains(&row.post.source) {
+                return true;
+            }
             looked += 1;
             let fields = fields(&row.post.text, &row.post.tags, &row.post.links);
             if set.matches(position, &row_view(&row, &fields), &mut scratch) {
@@ -86,6 +96,7 @@ impl History for RuleLab {
     async fn backtest(
         &self,
         text: &RuleText,
+        sources: &SourceScope,
         since: Timestamp,
         progress: Progress<'_>,
     ) -> Result<BacktestFigures, ReadError> {
@@ -97,6 +108,9 @@ impl History for RuleLab {
         let span = open::clock().now().micros_since(since).max(1);
         let (mut looked, mut hits) = (0u64, 0u64);
         let visit = &mut |row: RecentPost| {
+            if !sources.contains(&row.post.source) {
+                return true;
+            }
             looked += 1;
             let fields = fields(&row.post.text, &row.post.tags, &row.post.links);
             let post = row.post.post_id.to_string();

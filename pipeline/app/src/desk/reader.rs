@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use streife_cases::tenant::SourceScope;
 use streife_domain::{CampaignKey, Identity, PostId};
 use streife_sdk::{HealthBoard, SourceConfig};
 use streife_store::queries::{self, HeadOrder, QueueOrder};
 use streife_store::{Store, StoreError};
 use streife_web::priority::Order;
 use streife_web::reader::{
-    ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, ModelMark, Place, QueueFilter, QueueSize,
-    ReadError, ThreadPost,
+    CampaignFigures, ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, ModelMark, Place, QueueFilter,
+    QueueSize, ReadError, ThreadPost,
 };
 
 use super::explain::Explainer;
@@ -56,6 +57,11 @@ impl StoreReader {
 
 /// The store's form of the desk's filter.
 pub(super) fn asked(filter: &QueueFilter) -> queries::QueueFilter {
+    let (sources, not_sources) = match &filter.sources {
+        SourceScope::All => (None, Vec::new()),
+        SourceScope::Only(sources) => (Some(sources.clone()), Vec::new()),
+        SourceScope::AllBut(sources) => (None, sources.clone()),
+    };
     queries::QueueFilter {
         exactly: filter.level,
         language: filter.language.clone(),
@@ -64,7 +70,8 @@ pub(super) fn asked(filter: &QueueFilter) -> queries::QueueFilter {
         label: filter.head,
         campaign: filter.campaign.map(CampaignKey),
         words: filter.words.clone(),
-        sources: filter.sources.clone(),
+        sources,
+        not_sources,
         ..queries::QueueFilter::default()
     }
 }
@@ -114,13 +121,32 @@ impl FlaggedReader for StoreReader {
         item.changes = changes;
         item.thread = thread
             .into_iter()
-            .map(|near| ThreadPost { above: near.above, text: near.text, posted_at: near.posted_at })
+            .map(|near| ThreadPost {
+                above: near.above,
+                source: near.source,
+                text: near.text,
+                posted_at: near.posted_at,
+            })
             .collect();
         Ok(Some(item))
     }
 
     async fn marks(&self, item: &FlaggedItem) -> Result<Vec<ModelMark>, ReadError> {
         self.explainer.marks(item).await
+    }
+
+    async fn campaign(
+        &self,
+        key: CampaignKey,
+        sources: &SourceScope,
+    ) -> Result<Option<CampaignFigures>, ReadError> {
+        let filter =
+            QueueFilter { campaign: Some(key.0), sources: sources.clone(), ..QueueFilter::default() };
+        let found = self.store.campaigns(&asked(&filter)).await.map_err(read_error)?;
+        match found.into_iter().next() {
+            Some(campaign) => Ok(Some(self.with_course(campaign).await?)),
+            None => Ok(None),
+        }
     }
 
     async fn export(

@@ -126,7 +126,7 @@ pub(crate) async fn serve(
         secure_cookies: config.desk.is_https(),
         demo: accounts,
     };
-    let desk = DeskState::with_access(parts, access::access(config)?);
+    let desk = DeskState::with_access(parts, access::access(config, &paths.parts)?);
     let counting = desk.clone();
     telemetry::also_show(move || counting.metrics_text());
     let ticking = tokio::spawn(tick(desk.clone(), cases.clone(), Arc::clone(&clock), stop.clone()));

@@ -21,4 +21,4 @@ pub use recent::{Prefilter, RecentPost};
 pub use summary::{SourceRate, Summary, SummaryScope};
 pub use system::{SystemState, TableState};
 pub use thread::Neighbour;
-pub use trends::{Campaign, FlaggedSplit};
+pub use trends::Campaign;

@@ -19,8 +19,10 @@ pub struct QueueFilter {
     pub at_least: Option<Priority>,
     /// Exactly this priority.
     pub exactly: Option<Priority>,
-    /// Only these sources; none named means all.
-    pub sources: Vec<String>,
+    /// Only these sources; an empty list shows nothing.
+    pub sources: Option<Vec<String>>,
+    /// All but these sources.
+    pub not_sources: Vec<String>,
     /// Language code.
     pub language: Option<String>,
     /// Source.
@@ -143,7 +145,8 @@ pub(super) fn conditions(filter: &QueueFilter) -> String {
     let parts = [
         filter.at_least.is_some().then_some("toInt8(priority) >= {at_least:Int8}"),
         filter.exactly.is_some().then_some("toInt8(priority) = {exactly:Int8}"),
-        (!filter.sources.is_empty()).then_some("has({sources:Array(String)}, toString(source))"),
+        filter.sources.is_some().then_some("has({sources:Array(String)}, toString(source))"),
+        (!filter.not_sources.is_empty()).then_some("NOT has({not_sources:Array(String)}, toString(source))"),
         filter.language.is_some().then_some("language = {language:String}"),
         filter.source.is_some().then_some("source = {source:String}"),
         filter.rule.is_some().then_some("has(rules, {rule:String})"),
@@ -164,8 +167,11 @@ pub(super) fn bind(mut query: clickhouse::query::Query, filter: &QueueFilter) ->
     if let Some(priority) = filter.exactly {
         query = query.param("exactly", priority_value(priority));
     }
-    if !filter.sources.is_empty() {
-        query = query.param("sources", &filter.sources);
+    if let Some(sources) = &filter.sources {
+        query = query.param("sources", sources);
+    }
+    if !filter.not_sources.is_empty() {
+        query = query.param("not_sources", &filter.not_sources);
     }
     for (name, value) in [
         ("language", filter.language.as_deref()),

@@ -17,6 +17,8 @@ pub struct Neighbour {
     pub post_id: PostId,
     /// Is it answered by the post asked for? Otherwise it is an answer.
     pub above: bool,
+    /// Where it was seen.
+    pub source: String,
     /// Its text.
     pub text: String,
     /// When it was published.
@@ -37,6 +39,7 @@ struct IdRow {
 #[derive(Row, Serialize, Deserialize)]
 struct TextRow {
     post_id: u128,
+    source: String,
     text: String,
     posted: Option<i64>,
 }
@@ -76,11 +79,11 @@ impl Store {
         let rows: Vec<TextRow> = self
             .client()
             .query(
-                "SELECT post_id, any(text) AS text, any(posted) AS posted FROM ( \
-                   SELECT post_id, text, toUnixTimestamp64Micro(posted_at) AS posted FROM flagged \
+                "SELECT post_id, any(source) AS source, any(text) AS text, any(posted) AS posted FROM ( \
+                   SELECT post_id, toString(source) AS source, text, toUnixTimestamp64Micro(posted_at) AS posted FROM flagged \
                    WHERE post_id IN {ids:Array(UInt128)} \
                    UNION ALL \
-                   SELECT post_id, text, toUnixTimestamp64Micro(posted_at) AS posted FROM recent_posts FINAL \
+                   SELECT post_id, toString(source) AS source, text, toUnixTimestamp64Micro(posted_at) AS posted FROM recent_posts FINAL \
                    WHERE post_id IN {ids:Array(UInt128)}) GROUP BY post_id ORDER BY posted, post_id",
             )
             .param("ids", &ids)
@@ -91,6 +94,7 @@ impl Store {
             .map(|row| Neighbour {
                 post_id: PostId(row.post_id),
                 above: Some(PostId(row.post_id)) == above,
+                source: row.source,
                 text: row.text,
                 posted_at: row.posted.map(Timestamp::from_micros),
             })

@@ -81,7 +81,7 @@ fn local(config: &Config, paths: &Paths) -> Vec<Finding> {
         "take the folder models/ of the release, see `streife models verify`",
     ));
     match parts::pinned() {
-        Ok(pinned) => findings.extend(pinned.iter().map(|part| {
+        Ok(pinned) => findings.extend(pinned.iter().filter(|part| !part.optional).map(|part| {
             let result = part
                 .verify(&paths.parts)
                 .map(|()| format!("{} {}", part.name, part.version))

@@ -1,0 +1,279 @@
+//! Two authorities on one site: what one has does not exist for the other, on any page, for any role, by any id.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod common;
+
+use axum::http::StatusCode;
+use common::{Desk, NOW, desk};
+use streife_cases::ledger::audit_ledger;
+use streife_cases::password;
+use streife_cases::role::Role;
+use streife_cases::store::{NewUser, Scope};
+use streife_cases::tenant::Tenant;
+use streife_web::routes::{ROUTES, Right};
+use streife_web::sample::sample_items;
+
+/// A source of the sample posts that becomes the tenant's.
+const SOURCE: &str = "telegram-kanaele";
+const REASON: &str = "Anruf der Leitstelle, niemand mit der Rolle ist erreichbar";
+
+fn nord() -> Tenant {
+    Tenant::parse("nord").unwrap()
+}
+
+/// A desk with the tenant `nord`, which has one source and an account for each role: `n-reviewer` and so on.
+async fn shared_desk() -> Desk {
+    let desk = desk().await;
+    let fields = [("tenant", "nord"), ("name", "Behörde Nord"), ("sources", SOURCE)];
+    let saved = desk.post("admin", "/tenants", &fields).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
+    let hash = password::hash("ein langes Passwort").unwrap();
+    let cases = desk.cases.of(&nord());
+    for role in Role::ALL {
+        let id = format!("n-{}", role.as_str().replace('_', "-"));
+        cases
+            .put_user(&NewUser { id: &id, name: &id, roles: &[role], password: &hash, at: NOW })
+            .await
+            .unwrap();
+        desk.cases.open_session(&id, &format!("t-{id}"), &format!("c-{id}"), NOW).await.unwrap();
+    }
+    desk
+}
+
+/// The first post of the tenant, and one of the house that has a case.
+fn posts() -> (String, String) {
+    let items = sample_items(NOW);
+    let own = items.iter().find(|item| item.post.source == SOURCE).unwrap();
+    (own.post.post_id.to_string(), items[2].post.post_id.to_string())
+}
+
+fn texts(of_tenant: bool) -> Vec<String> {
+    let items = sample_items(NOW).into_iter().filter(|item| (item.post.source == SOURCE) == of_tenant);
+    // The first words are in no other text, and no page escapes anything in them.
+    items.map(|item| item.post.text.split_whitespace().take(4).collect::<Vec<_>>().join(" ")).collect()
+}
+
+async fn foreign(desk: &Desk) -> u64 {
+    let page = desk.get("reviewer", "/metrics").await.body;
+    let line = page.lines().find(|line| line.starts_with("streife_desk_other_tenants_total")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn no_page_of_one_tenant_shows_what_another_has() {
+    let desk = shared_desk().await;
+    let house_case = desk.case_with_form().await;
+    let (own, house) = posts();
+    assert_eq!(house, house_case);
+    let (theirs, ours) = (texts(false), texts(true));
+    let before = foreign(&desk).await;
+    let mut shown = 0;
+    for role in Role::ALL {
+        let user = format!("n-{}", role.as_str().replace('_', "-"));
+        for route in ROUTES.iter().filter(|route| route.method == "GET" && route.path != "/live") {
+            if matches!(route.right, Right::Token(_)) {
+                continue;
+            }
+            for id in [&own, &house] {
+                let path = route.path.replace("{id}", id).replace("{name}", "desk.css");
+                let page = desk.get(&user, &path).await;
+                for text in &theirs {
+                    assert!(
+                        !page.body.contains(text.as_str()),
+                        "{path} as {user} shows another tenant's post"
+                    );
+                }
+                shown += ours.iter().filter(|text| page.body.contains(text.as_str())).count();
+                if id == &house && route.path.contains("{id}") && route.content {
+                    assert!(
+                        matches!(page.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)
+                            || route.path.starts_with("/bulk"),
+                        "{path} as {user}: {}",
+                        page.status
+                    );
+                }
+            }
+        }
+    }
+    assert!(shown > 3, "the tenant's own posts were shown {shown} times: the test is blind");
+    assert!(foreign(&desk).await > before, "requests for what another tenant has are counted");
+    let queue = desk.get("reviewer", "/queue").await.body;
+    assert!(theirs.iter().any(|text| queue.contains(text.as_str())), "the house sees its own");
+    assert!(ours.iter().all(|text| !queue.contains(text.as_str())), "and not the tenant's");
+}
+
+#[tokio::test]
+async fn another_tenants_ids_do_not_exist_for_any_form() {
+    let desk = shared_desk().await;
+    let case = desk.case_with_form().await;
+    let version = desk.cases.case(&case).await.unwrap().unwrap().version;
+    for (user, path, fields) in [
+        ("n-reviewer", format!("/items/{case}/claim"), vec![]),
+        ("n-reviewer", format!("/items/{case}/take-over"), vec![("reason", REASON)]),
+        ("n-reviewer", format!("/items/{case}/decide"), vec![("decision", "dismiss:known")]),
+        ("n-reviewer", format!("/items/{case}/undo"), vec![]),
+        ("n-case-officer", format!("/cases/{case}/form"), vec![]),
+        ("n-case-officer", format!("/cases/{case}/move"), vec![("move", "unmask"), ("text", REASON)]),
+        ("n-lead", format!("/cases/{case}/move"), vec![("move", "restrict"), ("text", REASON)]),
+        ("n-custodian", format!("/cases/{case}/seal"), vec![]),
+    ] {
+        let answer = desk.post(user, &path, &fields).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{user} {path}: {}", answer.body);
+    }
+    assert_eq!(desk.cases.case(&case).await.unwrap().unwrap().version, version, "nothing changed");
+    let own = desk.cases.of(&nord());
+    assert!(own.case(&case).await.unwrap().is_none());
+    assert!(own.cases(None, 10).await.unwrap().is_empty() && own.events(&case).await.unwrap().is_empty());
+    assert!(own.states().await.unwrap().is_empty() && own.decisions(NOW, 10).await.unwrap().is_empty());
+    assert!(
+        desk.get("n-lead", "/cases").await.body.contains("Noch keine")
+            || own.touched_of(&[case]).await.unwrap()[0].1 == "foreign"
+    );
+}
+
+#[tokio::test]
+async fn ledgers_exports_tokens_and_accounts_are_each_tenants_own() {
+    let desk = shared_desk().await;
+    let (own, _) = posts();
+    assert_eq!(
+        desk.post("n-reviewer", &format!("/items/{own}/claim"), &[]).await.status,
+        StatusCode::SEE_OTHER
+    );
+    assert_eq!(desk.cases.case(&own).await.unwrap().unwrap().tenant, nord());
+    let house = desk.cases.ledger(&audit_ledger(NOW)).await.unwrap();
+    assert!(
+        house.iter().all(|entry| !entry.actor.starts_with("n-")),
+        "the house's ledger has no entry of nord"
+    );
+    let chain = format!("{}/nord", audit_ledger(NOW));
+    assert!(desk.cases.ledger(&chain).await.unwrap().iter().any(|entry| entry.action == "read.content"));
+    for (user, ledger) in [("n-data-protection", audit_ledger(NOW)), ("data-protection", chain.clone())] {
+        let page = desk.get(user, &format!("/audit?ledger={ledger}")).await.body;
+        assert!(!page.contains("read.content"), "{user} reads {ledger}");
+        let file = desk.get(user, &format!("/audit/export?ledger={ledger}")).await.body;
+        assert!(file.is_empty(), "{file}");
+    }
+    let verified = desk.post("n-data-protection", "/audit/verify", &[("ledger", &chain)]).await;
+    assert!(verified.body.contains("unversehrt"), "{}", verified.body);
+
+    let review = NOW.plus_secs(30 * 86_400).to_string().chars().take(10).collect::<String>();
+    let fields = [
+        ("format", "jsonl"),
+        ("purpose", "Lagebild zum Wochenende"),
+        ("legal_basis", "PolG NRW"),
+        ("review_by", review.as_str()),
+        ("with_text", "on"),
+        ("source", ""),
+    ];
+    let file = desk.post("n-analyst", "/export", &fields).await.body;
+    assert_eq!(file.lines().count(), texts(true).len(), "{file}");
+    assert!(texts(false).iter().all(|text| !file.contains(text.as_str())));
+
+    let token = desk.cases.of(&nord());
+    let scopes = [Scope::ReadItems, Scope::ReadCases, Scope::ReadFigures, Scope::ReadAudit];
+    let expires_at = NOW.plus_secs(86_400);
+    let new = streife_cases::store::NewToken {
+        name: "Lage",
+        secret: "streife_x",
+        scopes: &scopes,
+        by: "n-admin",
+        at: NOW,
+        expires_at,
+    };
+    let id = token.create_token(&new).await.unwrap();
+    assert!(!desk.get("admin", "/tokens").await.body.contains("Lage"), "the house does not see it");
+    assert_eq!(
+        desk.post("data-protection", &format!("/tokens/{id}/approve"), &[]).await.status,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(desk.post("admin", &format!("/tokens/{id}/revoke"), &[]).await.status, StatusCode::NOT_FOUND);
+    let approved = desk.post("n-data-protection", &format!("/tokens/{id}/approve"), &[]).await;
+    assert_eq!(approved.status, StatusCode::SEE_OTHER);
+    let items = desk.call_api("streife_x", "/api/v1/items").await;
+    assert_eq!(items.status, StatusCode::OK);
+    assert!(
+        items.body.contains(SOURCE) && texts(false).iter().all(|text| !items.body.contains(text.as_str()))
+    );
+    let (_, house_post) = posts();
+    for path in [format!("/api/v1/items/{house_post}"), format!("/api/v1/cases/{house_post}")] {
+        assert_eq!(desk.call_api("streife_x", &path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert!(
+        !desk
+            .call_api("streife_x", &format!("/api/v1/audit?ledger={}", audit_ledger(NOW)))
+            .await
+            .body
+            .contains("read.content")
+    );
+
+    assert!(!desk.get("n-admin", "/users").await.body.contains(">other<"));
+    assert!(!desk.get("admin", "/users").await.body.contains("n-lead"));
+    assert!(desk.get("admin", "/users?tenant=nord").await.body.contains("n-lead"));
+    for path in ["/users?tenant=nord", "/tenants"] {
+        assert_eq!(desk.get("n-admin", path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let taken =
+        [("user", "lead"), ("name", "Leitung"), ("password", "ein langes Passwort"), ("role_lead", "on")];
+    assert_eq!(desk.post("n-admin", "/users", &taken).await.status, StatusCode::CONFLICT);
+    assert!(desk.cases.user("lead").await.unwrap().unwrap().tenant.is_house());
+}
+
+#[tokio::test]
+async fn an_emergency_access_reaches_another_tenants_post_and_both_sides_see_it() {
+    let desk = shared_desk().await;
+    let (own, house) = posts();
+    let page = format!("/items/{own}");
+    assert_eq!(desk.get("reviewer", &page).await.status, StatusCode::NOT_FOUND);
+    let fields = [("subject", own.as_str()), ("reason", REASON)];
+    assert_eq!(desk.post("reviewer", "/glass", &fields).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(desk.get("reviewer", &page).await.status, StatusCode::OK);
+    assert_eq!(
+        desk.post("reviewer", &format!("{page}/claim"), &[]).await.status,
+        StatusCode::NOT_FOUND,
+        "for reading"
+    );
+    assert_eq!(
+        desk.get("reviewer", &format!("/items/{house}")).await.status,
+        StatusCode::OK,
+        "one's own as ever"
+    );
+    for user in ["lead", "data-protection", "n-lead", "n-data-protection"] {
+        assert!(desk.get(user, "/glass/review").await.body.contains(REASON), "{user}");
+    }
+    let chain = format!("{}/nord", audit_ledger(NOW));
+    let entries = desk.cases.ledger(&chain).await.unwrap();
+    assert!(entries.iter().any(|entry| entry.action == "glass.open" && entry.actor == "reviewer"));
+    assert!(entries.iter().any(|entry| entry.action == "read.content" && entry.reason.starts_with("glass ")));
+    let unknown = [("subject", "0123456789abcdef0123456789abcdef"), ("reason", REASON)];
+    assert_eq!(desk.post("reviewer", "/glass", &unknown).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_source_has_one_tenant_and_cases_stay_where_they_began() {
+    let desk = shared_desk().await;
+    let (own, _) = posts();
+    assert_eq!(
+        desk.post("n-reviewer", &format!("/items/{own}/claim"), &[]).await.status,
+        StatusCode::SEE_OTHER
+    );
+    let taken = [("tenant", "sued"), ("name", "Behörde Süd"), ("sources", SOURCE)];
+    assert_eq!(desk.post("admin", "/tenants", &taken).await.status, StatusCode::CONFLICT);
+    assert!(
+        desk.cases.tenants().await.unwrap().iter().all(|row| row.tenant.as_str() != "sued"),
+        "all or nothing"
+    );
+    let none = [("tenant", "nord"), ("name", "Behörde Nord"), ("sources", "")];
+    assert_eq!(desk.post("admin", "/tenants", &none).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(desk.get("n-reviewer", &format!("/items/{own}")).await.status, StatusCode::NOT_FOUND);
+    assert!(
+        !desk.get("n-reviewer", "/queue").await.body.contains("class=\"lead"),
+        "without a source nothing is seen"
+    );
+    let queue = desk.get("reviewer", "/queue").await.body;
+    assert!(!queue.contains(&own), "its case is another tenant's");
+    assert_eq!(desk.post("reviewer", &format!("/items/{own}/claim"), &[]).await.status, StatusCode::CONFLICT);
+    for _ in 0..sample_items(NOW).len() {
+        assert_eq!(desk.post("reviewer", "/next", &[]).await.status, StatusCode::SEE_OTHER);
+    }
+    assert_eq!(desk.cases.case(&own).await.unwrap().unwrap().tenant, nord());
+}
