@@ -1,5 +1,4 @@
 //! Pages that are a moment old: somebody else, or the machine, was faster.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod common;
 
