@@ -2,26 +2,32 @@
 // script, the lines stay.
 "use strict";
 
+const HEIGHT = 220;
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const write = (options) => new Intl.DateTimeFormat(document.documentElement.lang, { timeZone: "Europe/Berlin", ...options });
+const [day, moment] = [write({ day: "2-digit", month: "2-digit", hour: "2-digit" }), write({ dateStyle: "short", timeStyle: "short" })];
 
 function chart(figure) {
-  const { from, step, series } = JSON.parse(figure.dataset.chart);
+  const { from, step, time, series } = JSON.parse(figure.dataset.chart);
   const times = series[0].values.map((_, n) => from + n * step);
   const strokes = ["--accent", "--high", "--good", "--medium", "--low", "--model"].map(color);
-  const plain = figure.querySelector("svg");
-  const axis = { stroke: color("--dim"), grid: { stroke: color("--line") }, ticks: { stroke: color("--line") } };
-  const build = () => new uPlot({
-    width: figure.clientWidth - 32,
-    height: 220,
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Europe/Berlin"),
+  const line = { stroke: color("--line"), width: 1 };
+  const axis = { stroke: color("--dim"), grid: line, ticks: line };
+  const width = () => figure.querySelector("figcaption").clientWidth;
+  const drawn = new uPlot({
+    width: width(),
+    height: HEIGHT,
     cursor: { drag: { x: true, y: false } },
-    axes: [axis, axis],
-    series: [{ value: document.documentElement.lang === "de" ? "{DD}.{MM}. {HH}:{mm}" : "{YYYY}-{MM}-{DD} {HH}:{mm}" },
-      ...series.map((one, n) => ({ label: one.name, stroke: strokes[n % strokes.length], width: 1.5, points: { show: false } }))],
+    axes: [{ ...axis, space: 90, values: (_, seconds) => seconds.map((at) => day.format(at * 1e3)) }, axis],
+    series: [
+      { label: time, value: (_, at) => (at === null ? "–" : moment.format(at * 1e3)) },
+      ...series.map((one, n) => ({ label: one.name, stroke: strokes[n % strokes.length], width: 1.5, points: { show: false } })),
+    ],
   }, [times, ...series.map((one) => one.values)], figure);
-  const drawn = build();
-  plain.hidden = true;
-  new ResizeObserver(() => drawn.setSize({ width: figure.clientWidth - 32, height: 220 })).observe(figure);
+  const canvas = drawn.root.querySelector("canvas");
+  [canvas.role, canvas.ariaLabel] = ["img", figure.querySelector("svg").getAttribute("aria-label")];
+  figure.querySelector("svg").remove();
+  new ResizeObserver(() => drawn.setSize({ width: width(), height: HEIGHT })).observe(figure);
 }
 
 if (typeof uPlot === "function") document.querySelectorAll("figure[data-chart]").forEach(chart);

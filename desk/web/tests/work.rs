@@ -226,4 +226,11 @@ async fn similar_decisions_stand_beside_an_item() {
     let beside = desk.get("reviewer", &format!("/items/{second}/beside")).await.body;
     assert!(beside.contains(&format!("/items/{first}")), "{beside}");
     assert!(beside.contains("id=\"post-text\"") && beside.contains("mark-model"));
+    assert!(!beside.contains("id=\"spread\""), "a single post has not spread");
+    let copied = desk.get("reviewer", &format!("/items/{first}/beside")).await.body;
+    let spread = copied.split("id=\"spread\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(
+        spread.contains("37 Beiträge") && spread.contains("mastodon") && spread.contains("<polyline"),
+        "{spread}"
+    );
 }

@@ -79,7 +79,7 @@ fn chart(v: &Viewer, flagged: &[u64], rows: &[SeriesRow], series: &[Series], now
     let parts = rows.iter().zip(series).take(MAX_LINES);
     let parts = parts.map(|(row, one)| json!({ "name": row.name, "values": one.per_hour }));
     let series: Vec<Value> = std::iter::once(all).chain(parts).collect();
-    json!({ "from": from, "step": 3_600, "series": series }).to_string()
+    json!({ "from": from, "step": 3_600, "time": v.t.get("audit.when"), "series": series }).to_string()
 }
 
 /// The store's filter of an address.
