@@ -20,6 +20,7 @@ test("an officer takes a post to an approved referral with a second person", asy
   // The machine secures by itself once the decision can no longer be taken back, and the page shows it by itself.
   await expect(officer.locator("input[name=move][value=open_form]")).toBeAttached({ timeout: 120_000 });
   await move(officer, "open_form");
+  await expect(officer.getByRole("heading", { name: "Was noch fehlt" })).toBeVisible();
   const form = officer.locator("form[action$='/form']");
   for (const box of await form.locator("fieldset.norm input[type=checkbox]:not([name$='.drop'])").all()) await box.check();
   for (const area of await form.locator("textarea").all()) await area.fill("Keine andere Lesart liegt nahe; geprüft am Wortlaut und am Zusammenhang.");
@@ -27,7 +28,7 @@ test("an officer takes a post to an approved referral with a second person", asy
   for (const field of await form.locator("input[type=date][name=knowledge_on]").all()) await field.fill("2026-11-20");
   await form.locator("button.primary").click();
   await officer.waitForLoadState();
-  await expect(officer.locator(".gaps li")).toHaveCount(0);
+  await expect(officer.getByRole("heading", { name: "Was noch fehlt" })).toHaveCount(0);
   await move(officer, "draft", "Zentralstelle Musterstadt");
 
   // Who drafts does not approve: the button is not even there, and a lead has it.

@@ -10,34 +10,50 @@ function post(url, fields) {
 
 // --- Live updates: the server says what changed, the page fetches itself and swaps the part that shows it.
 
-async function refresh(part) {
-  // Do not pull an open panel or a half-filled field from under a person.
-  if (part.contains(document.activeElement) && document.activeElement !== document.body) return;
-  if (part.querySelector("details[open]")) return;
-  const answer = await fetch(location.href);
-  if (!answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
-  if (fresh) part.replaceWith(document.adoptNode(fresh));
+const LOOK_AFTER_MS = 400;
+const due = new Set();
+const fetching = new Set();
+
+function later(id) {
+  if (due.has(id)) return;
+  due.add(id);
+  setTimeout(() => {
+    due.delete(id);
+    refresh(id);
+  }, LOOK_AFTER_MS);
 }
 
-const waiting = new Map();
-function later(part) {
-  if (waiting.has(part.id)) return;
-  waiting.set(part.id, setTimeout(() => {
-    waiting.delete(part.id);
-    refresh(part);
-  }, 400));
+// An open panel or a half-filled field is not pulled from under a person; the part is looked at again when they left it.
+function inUse(part) {
+  return (part.contains(document.activeElement) && document.activeElement !== document.body) || part.querySelector("details[open]");
+}
+
+async function refresh(id) {
+  const part = document.getElementById(id);
+  if (!part) return;
+  // One at a time: a slow answer must not overwrite a newer one.
+  if (inUse(part) || fetching.has(id)) return later(id);
+  fetching.add(id);
+  try {
+    const answer = await fetch(location.href);
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+    if (fresh && inUse(part)) later(id);
+    else if (fresh) part.replaceWith(document.adoptNode(fresh));
+  } finally {
+    fetching.delete(id);
+  }
 }
 
 if (document.querySelector("[data-live]")) {
   const live = new EventSource("/live");
   live.addEventListener("changed", (event) => {
     for (const part of document.querySelectorAll("[data-live]")) {
-      if (part.dataset.live.split(" ").includes(event.data)) later(part);
+      if (part.dataset.live.split(" ").includes(event.data)) later(part.id);
     }
   });
   // What was announced before this page listened is lost; a part that waits for the machine looks for itself.
-  live.addEventListener("open", () => document.querySelectorAll("[data-live][data-waits]").forEach(later));
+  live.addEventListener("open", () => document.querySelectorAll("[data-live][data-waits]").forEach((part) => later(part.id)));
   addEventListener("pagehide", () => live.close());
 }
 
