@@ -43,7 +43,8 @@ start() {
     echo "$1" >"$folder/port"
     (run=exec; gts "$folder" server start) >"$folder/log" 2>&1 &
     echo $! >"$folder/pid"
-    for _ in $(seq 240); do
+    # Its first start compiles much; on a busy machine that takes minutes.
+    for _ in $(seq 600); do
         curl -fsS "http://127.0.0.1:$1/livez" >/dev/null 2>&1 && { echo "ready 127.0.0.1:$1"; return 0; }
         kill -0 "$(cat "$folder/pid")" 2>/dev/null || break
         sleep 0.5
