@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
 use sqlx::{Column, Row};
 
-use super::{CaseStore, Result, StoreError};
+use super::{CaseStore, Result, StoreError, schema_version};
 
 /// The version of the format.
 const FORMAT: u32 = 1;
@@ -58,17 +58,18 @@ impl CaseStore {
     /// # Errors
     /// When the database fails or `out` cannot be written.
     pub async fn dump(&self, out: &mut (impl std::io::Write + Send)) -> Result<RowCounts> {
-        let schema = self.schema_version().await?;
-        put(out, &Line::Head { format: FORMAT, schema })?;
         let mut counts = RowCounts::new();
         // One transaction, so that all tables are of one moment.
         let mut write = self.write().await?;
         if self.postgres {
             sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(&mut *write.tx).await?;
         }
+        // Read in the transaction: from here on this connection knows the schema of now, and `*` is safe when prepared anew.
+        let schema = schema_version(&mut *write.tx).await?;
+        put(out, &Line::Head { format: FORMAT, schema })?;
         for table in TABLES {
             let sql = format!("SELECT * FROM {table}");
-            let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch(&mut *write.tx);
+            let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false).fetch(&mut *write.tx);
             let count = counts.entry((*table).to_owned()).or_insert(0);
             while let Some(row) = rows.try_next().await? {
                 put(out, &Line::Row { table: (*table).to_owned(), row: values(&row)? })?;

@@ -14,6 +14,13 @@ use crate::ledger::{Note, audit_ledger_of};
 use crate::tenant::Tenant;
 use crate::workflow::Actor;
 
+/// The columns read of a row. Never `*`; the module above says why.
+macro_rules! columns {
+    () => {
+        "id, person, role, tenant, subject, subject_tenant, reason, opened_at, ends_at, reviewed_by, reviewed_at, finding, note"
+    };
+}
+
 /// Openings listed at most.
 const MAX_LISTED: i64 = 200;
 
@@ -90,7 +97,11 @@ impl CaseStore {
     /// When the database fails.
     pub async fn glass(&self, person: &str, subject: &str, now: Timestamp) -> Result<Option<Opening>> {
         let row = sqlx::query(
-            "SELECT * FROM break_glass WHERE person = $1 AND subject = $2 AND ends_at > $3 ORDER BY ends_at DESC LIMIT 1",
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM break_glass WHERE person = $1 AND subject = $2 AND ends_at > $3 ORDER BY ends_at DESC LIMIT 1"
+            ),
         )
         .bind(person.to_owned())
         .bind(subject.to_owned())
@@ -106,9 +117,10 @@ impl CaseStore {
     /// When the database fails.
     pub async fn close_glass(&self, id: &str, actor: &Actor, at: Timestamp) -> Result<bool> {
         let mut write = self.write().await?;
-        let row = sqlx::query(
-            "UPDATE break_glass SET ends_at = $1 WHERE id = $2 AND person = $3 AND ends_at > $1 RETURNING *",
-        )
+        let row = sqlx::query(concat!(
+            "UPDATE break_glass SET ends_at = $1 WHERE id = $2 AND person = $3 AND ends_at > $1 RETURNING ",
+            columns!()
+        ))
         .bind(at.as_micros())
         .bind(id.to_owned())
         .bind(actor.user.clone())
@@ -136,7 +148,7 @@ impl CaseStore {
     ) -> Result<()> {
         let mut write = self.write().await?;
         // An update that changes nothing locks the row in both engines.
-        let row = sqlx::query("UPDATE break_glass SET id = id WHERE id = $1 RETURNING *")
+        let row = sqlx::query(concat!("UPDATE break_glass SET id = id WHERE id = $1 RETURNING ", columns!()))
             .bind(id.to_owned())
             .fetch_optional(&mut *write.tx)
             .await?;
@@ -166,10 +178,12 @@ impl CaseStore {
     /// # Errors
     /// When the database fails.
     pub async fn openings(&self) -> Result<Vec<Opening>> {
-        let rows = sqlx::query(
-            "SELECT * FROM break_glass WHERE ($2 = '*' OR tenant = $2 OR subject_tenant = $2) \
-             ORDER BY CASE WHEN reviewed_at = 0 THEN 0 ELSE 1 END, opened_at DESC LIMIT $1",
-        )
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM break_glass WHERE ($2 = '*' OR tenant = $2 OR subject_tenant = $2) \
+             ORDER BY CASE WHEN reviewed_at = 0 THEN 0 ELSE 1 END, opened_at DESC LIMIT $1"
+        ))
         .bind(MAX_LISTED)
         .bind(self.sight())
         .fetch_all(&self.pool)

@@ -9,6 +9,13 @@ use streife_domain::Timestamp;
 use super::{CaseStore, Result, StoreError, Write, text, time};
 use crate::ledger::{self, Checkpoint, Entry, GENESIS, InclusionProof, LedgerFault, Note};
 
+/// The columns read of a row. Never `*`; the module above says why.
+macro_rules! columns {
+    () => {
+        "ledger, seq, at, actor, role, action, subject, reason, details, prev, hash"
+    };
+}
+
 /// Appends to a chain inside a write transaction. Updating the head locks it, so chains never fork.
 pub(crate) async fn append(write: &mut Write, ledger: &str, note: Note) -> Result<Entry> {
     sqlx::query(
@@ -110,10 +117,14 @@ impl CaseStore {
         if !self.sees_ledger(ledger).await? {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query("SELECT * FROM ledger_entries WHERE ledger = $1 ORDER BY seq")
-            .bind(ledger.to_owned())
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM ledger_entries WHERE ledger = $1 ORDER BY seq"
+        ))
+        .bind(ledger.to_owned())
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(entry).collect()
     }
 
@@ -125,11 +136,15 @@ impl CaseStore {
         if !self.sees_ledger(ledger).await? {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query("SELECT * FROM ledger_entries WHERE ledger = $1 ORDER BY seq DESC LIMIT $2")
-            .bind(ledger.to_owned())
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM ledger_entries WHERE ledger = $1 ORDER BY seq DESC LIMIT $2"
+        ))
+        .bind(ledger.to_owned())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(entry).collect()
     }
 

@@ -2,6 +2,9 @@
 //!
 //! Writes go through [`Write`]: one transaction, on SQLite one at a time (it has one writer anyway, and waiting
 //! here is fair where its busy loop is not). Ledger heads are locked by updating them, which both engines do.
+//!
+//! Statements name their columns, never `*`: on a connection that is older than a migration a prepared `SELECT *` yields
+//! more columns than were described to sqlx, which ends the connection's thread (SQLite) or is refused (PostgreSQL).
 
 mod backup;
 mod bulk;
@@ -219,7 +222,7 @@ impl CaseStore {
         sqlx::raw_sql("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)")
             .execute(&self.pool)
             .await?;
-        let current = self.schema_version().await?;
+        let current = schema_version(&self.pool).await?;
         for (version, up, _) in MIGRATIONS.iter().copied().filter(|m| m.0 > current && m.0 <= target) {
             let mut write = self.write().await?;
             sqlx::raw_sql(up).execute(&mut *write.tx).await?;
@@ -239,14 +242,7 @@ impl CaseStore {
                 .await?;
             write.commit().await?;
         }
-        self.schema_version().await
-    }
-
-    async fn schema_version(&self) -> Result<i64> {
-        let row = sqlx::query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_version")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(row.try_get("version")?)
+        schema_version(&self.pool).await
     }
 
     /// Can it be reached?
@@ -266,6 +262,13 @@ impl CaseStore {
         let turn = Arc::clone(&self.writer).acquire_owned().await.ok();
         Ok(Write { tx: self.pool.begin_with("BEGIN IMMEDIATE").await?, _turn: turn })
     }
+}
+
+async fn schema_version(database: impl sqlx::Executor<'_, Database = Any>) -> Result<i64> {
+    let row = sqlx::query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_version")
+        .fetch_one(database)
+        .await?;
+    Ok(row.try_get("version")?)
 }
 
 fn time(row: &AnyRow, column: &str) -> Result<Timestamp> {

@@ -8,6 +8,13 @@ use uuid::Uuid;
 
 use super::{CaseStore, Result, Write, text, time};
 
+/// The columns read of a row. Never `*`; the module above says why.
+macro_rules! columns {
+    () => {
+        "id, kind, target, body, state, attempts, created_at, error"
+    };
+}
+
 /// Attempts before a message is dead: about nine hours with the pauses of [`pause_secs`].
 pub const MAX_ATTEMPTS: i64 = 12;
 /// Messages taken for delivery at once.
@@ -101,10 +108,11 @@ impl CaseStore {
         let mut write = self.write().await?;
         let mut taken = Vec::new();
         for row in due {
-            let row = sqlx::query(
+            let row = sqlx::query(concat!(
                 "UPDATE outbox SET attempts = attempts + 1, next_at = $1 \
-                 WHERE id = $2 AND state = 'waiting' AND next_at <= $3 RETURNING *",
-            )
+                 WHERE id = $2 AND state = 'waiting' AND next_at <= $3 RETURNING ",
+                columns!()
+            ))
             .bind(now.plus_secs(TAKEN_SECS).as_micros())
             .bind(text(&row, "id")?)
             .bind(now.as_micros())
@@ -146,7 +154,7 @@ impl CaseStore {
         if !self.owner().is_house() {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query("SELECT * FROM outbox ORDER BY id DESC LIMIT $1")
+        let rows = sqlx::query(concat!("SELECT ", columns!(), " FROM outbox ORDER BY id DESC LIMIT $1"))
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;

@@ -10,6 +10,13 @@ use crate::ledger::{Note, audit_ledger_of};
 use crate::rulebook::{BookEvent, Change, Kind, PublishedFile, Stage, Text, Version, publish, step};
 use crate::workflow::Actor;
 
+/// The columns read of a row. Never `*`; the module above says why.
+macro_rules! columns {
+    () => {
+        "kind, id, version, title, owner, review_by, source, stage, authors, asked_by, approver, note, backtest, created_at, updated_at"
+    };
+}
+
 /// The rule book of a case database.
 #[derive(Clone)]
 pub struct RuleBook {
@@ -50,9 +57,10 @@ impl RuleBook {
     /// # Errors
     /// When the database fails.
     pub async fn versions(&self) -> Result<Vec<Version>> {
-        let rows = sqlx::query("SELECT * FROM rule_versions ORDER BY kind, id, version")
-            .fetch_all(&self.store.pool)
-            .await?;
+        let rows =
+            sqlx::query(concat!("SELECT ", columns!(), " FROM rule_versions ORDER BY kind, id, version"))
+                .fetch_all(&self.store.pool)
+                .await?;
         rows.iter().map(version).collect()
     }
 
@@ -61,11 +69,15 @@ impl RuleBook {
     /// # Errors
     /// When the database fails.
     pub async fn entry(&self, kind: Kind, id: &str) -> Result<Vec<Version>> {
-        let rows = sqlx::query("SELECT * FROM rule_versions WHERE kind = $1 AND id = $2 ORDER BY version")
-            .bind(kind.as_str())
-            .bind(id.to_owned())
-            .fetch_all(&self.store.pool)
-            .await?;
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM rule_versions WHERE kind = $1 AND id = $2 ORDER BY version"
+        ))
+        .bind(kind.as_str())
+        .bind(id.to_owned())
+        .fetch_all(&self.store.pool)
+        .await?;
         rows.iter().map(version).collect()
     }
 
@@ -141,11 +153,15 @@ impl RuleBook {
 }
 
 async fn locked_entry(write: &mut Write, kind: Kind, id: &str) -> Result<Vec<Version>> {
-    let rows = sqlx::query("SELECT * FROM rule_versions WHERE kind = $1 AND id = $2 ORDER BY version")
-        .bind(kind.as_str())
-        .bind(id.to_owned())
-        .fetch_all(&mut *write.tx)
-        .await?;
+    let rows = sqlx::query(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM rule_versions WHERE kind = $1 AND id = $2 ORDER BY version"
+    ))
+    .bind(kind.as_str())
+    .bind(id.to_owned())
+    .fetch_all(&mut *write.tx)
+    .await?;
     rows.iter().map(version).collect()
 }
 
