@@ -34,6 +34,19 @@ pub(crate) fn cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
+/// Linux tells times of processes in hundredths of a second (`USER_HZ`) on every architecture that Streife runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// CPU seconds of another process so far, 0 where they cannot be told (`utime` and `stime` of `/proc/PID/stat`).
+pub(crate) fn cpu_seconds_of(process: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The second field is a name in brackets and may hold anything; of the fields after it these are the 12th and 13th.
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: f64 =
+        after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    ticks / TICKS_PER_SECOND
+}
+
 /// Resident memory of this process in megabytes (`VmRSS` of `/proc/self/status`), 0 where it cannot be told.
 pub(crate) fn resident_megabytes() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

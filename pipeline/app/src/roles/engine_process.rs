@@ -68,6 +68,11 @@ impl EngineProcess {
         (&self.url, &self.password)
     }
 
+    /// The number of its process, while it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Ends it cleanly.
     pub(crate) async fn stop(mut self) {
         // Closing its standard input asks it to end.

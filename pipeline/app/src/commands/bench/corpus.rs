@@ -67,6 +67,12 @@ pub(crate) fn generate(posts: usize, rules: usize, seed: u64) -> Corpus {
     Corpus { events, rules }
 }
 
+/// Events without end.
+pub(crate) fn stream(seed: u64) -> impl Iterator<Item = String> {
+    let mut maker = Maker::new(seed);
+    (0..).map(move |number| maker.event(number))
+}
+
 /// The same rules in Streife's own language, at its default fold level, which unifies more spellings than the simple
 /// format asks for.
 pub(crate) fn as_watch_rules(rules: &str) -> anyhow::Result<String> {

@@ -72,7 +72,7 @@ async fn steady(
     cores: NonZeroUsize,
     rate: f64,
 ) -> Result<Vec<f64>, Failure> {
-    let path = WholePath::start(analyser, cores).await?;
+    let path = WholePath::in_memory(analyser, cores).await?;
     let accepted = Accepted::default();
     let (stop, begun) = (CancellationToken::new(), Instant::now());
     let desk = tokio::spawn(look(Arc::clone(&path.store), Arc::clone(&accepted), stop.clone()));

@@ -14,7 +14,9 @@ mod parse;
 mod pipeline;
 mod python;
 mod rules;
+mod soak;
 mod stages;
+mod store;
 mod whole_path;
 
 pub(crate) use figure::Figure;
@@ -71,6 +73,11 @@ const BENCHES: &[Bench] = &[
         run: encoder::run,
     },
     Bench {
+        name: "store",
+        about: "writing into the embedded engine beside plain inserts of the same rows, and erasing from it",
+        run: store::run,
+    },
+    Bench {
         name: "desk",
         about: "two hundred reviewers on one queue of a million flagged posts: nothing twice, no claim lost, and how long it takes",
         run: desk::run,
@@ -79,6 +86,11 @@ const BENCHES: &[Bench] = &[
         name: "evidence",
         about: "from a reviewer's suspicion to the sealed case at 500 an hour, with Chromium and two time-stamp services of openssl",
         run: evidence::run,
+    },
+    Bench {
+        name: "soak",
+        about: "500 posts a second with bursts of 15,000 through log, workers and engine of one machine: nothing lost, memory flat",
+        run: soak::run,
     },
 ];
 

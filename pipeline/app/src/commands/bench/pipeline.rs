@@ -156,7 +156,7 @@ pub(super) fn whole_path(
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build()?;
     let cost = runtime.block_on(async {
-        let path = WholePath::start(analyser, threads).await?;
+        let path = WholePath::in_memory(analyser, threads).await?;
         let (cpu, wall) = (cost::cpu_seconds(), Instant::now());
         publish(corpus, &LogSink::new(Arc::clone(&path.log))).await?;
         path.until_stored().await?;

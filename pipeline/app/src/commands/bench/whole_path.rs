@@ -1,4 +1,4 @@
-//! Score and store workers on a log in memory and the embedded engine: what the benchmarks of the whole path drive.
+//! Score and store workers on a log of this process and the embedded engine: what the benchmarks of the whole path drive.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -36,13 +36,21 @@ pub(super) struct WholePath {
 }
 
 impl WholePath {
-    /// Starts the engine and the workers.
-    pub(super) async fn start(analyser: &Arc<Analyser>, threads: NonZeroUsize) -> Result<Self, Failure> {
+    /// Starts the engine and the workers, with a log in memory, so that what is measured is us and not a disk.
+    pub(super) async fn in_memory(analyser: &Arc<Analyser>, threads: NonZeroUsize) -> Result<Self, Failure> {
+        Self::start(Arc::new(MemoryLog::with_clock(open::clock())), analyser, threads).await
+    }
+
+    /// Starts the engine and the workers on `log`.
+    pub(super) async fn start(
+        log: Arc<dyn EventLog>,
+        analyser: &Arc<Analyser>,
+        threads: NonZeroUsize,
+    ) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let engine = EngineProcess::start(folder.path(), true).await?;
         let store = Arc::new(Store::connect(engine.store_config())?);
         store.migrate().await?;
-        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::with_clock(open::clock()));
         log.ensure_topics(&open::topics(1)?).await?;
         let stop = CancellationToken::new();
         let score_worker = ScoreWorker {
