@@ -142,8 +142,17 @@ pub fn mail(
         header(to),
         header(&subject),
         mail_date(at),
-        &record.sha256.get(..32).unwrap_or_default(),
+        message_id(notice, record, at),
     )
+}
+
+/// Another one for a recall, and for a second hand-over: mail systems drop what comes again under one id.
+fn message_id(notice: Notice, record: &PackageRecord, at: Timestamp) -> String {
+    let kind = match notice {
+        Notice::HandedOver => "handover",
+        Notice::Recalled => "recall",
+    };
+    format!("{}.{kind}.{}", record.sha256.get(..32).unwrap_or_default(), at.as_secs())
 }
 
 /// A value from outside stays within its header.

@@ -39,6 +39,9 @@ pub(crate) struct EvidenceSection {
     pub(crate) time_stamp: Vec<TimeStampSection>,
     /// Where packages can be sent.
     pub(crate) handover: Vec<HandoverSection>,
+    /// The mail server that notices go to, `smtps://user:password@mail.example`. Without one they lie in the folder
+    /// `outbox` for the site's own mail system.
+    pub(crate) mail_server: Option<SecretSource>,
 }
 
 impl Default for EvidenceSection {
@@ -59,6 +62,7 @@ impl Default for EvidenceSection {
             media: MediaPolicy::Address,
             time_stamp: Vec::new(),
             handover: Vec::new(),
+            mail_server: None,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{desk_listener, run_role};
 use crate::cli::RoleArgs;
 use crate::config::Config;
 use crate::desk::access;
-use crate::desk::evidence::{Handovers, open_evidence};
+use crate::desk::evidence::{Handovers, MailCarrier, open_evidence};
 use crate::desk::{Explainer, RuleLab, Sealer, StoreReader};
 use crate::failure::{CommandResult, Failure, Outcome};
 use crate::paths::{Paths, create_private};
@@ -132,6 +132,7 @@ pub(crate) async fn serve(
     let ticking = tokio::spawn(tick(desk.clone(), cases.clone(), Arc::clone(&clock), stop.clone()));
     let telling = tokio::spawn(tell_news(desk.clone(), store, stop.clone()));
     let delivering = tokio::spawn(access::deliver(alerts, cases.clone(), Arc::clone(&clock), stop.clone()));
+    let mailing = MailCarrier::new(config, paths)?.map(|carrier| tokio::spawn(carrier.run(stop.clone())));
     let publishing = tokio::spawn(publish_rule_book(log, cases, stop.clone()));
     let securing = tokio::spawn(secure(evidence, desk.clone(), stop.clone()));
     let served = desk_listener::serve(&config.desk, router(desk), stop).await;
@@ -140,6 +141,9 @@ pub(crate) async fn serve(
     publishing.abort();
     delivering.abort();
     securing.abort();
+    if let Some(mailing) = mailing {
+        mailing.abort();
+    }
     served.map(|()| Outcome::Fine)
 }
 

@@ -1,8 +1,10 @@
 //! The judgements: facts in, a finding out. Each names what to do.
 
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use streife_domain::Timestamp;
 use streife_log::{KafkaSecurity, Retention, Topic};
@@ -10,11 +12,14 @@ use streife_rules::State;
 
 use super::Finding;
 use crate::config::{Config, LogKind};
+use crate::desk::evidence::REFUSED;
 use crate::open;
 use crate::paths::Paths;
 use crate::roles::collect;
 use crate::say::tr;
 
+/// A notice of a hand-over that lies longer reaches nobody.
+const NOTICE_PATIENCE: Duration = Duration::from_secs(86_400);
 /// Less free disk than this stops a site within days.
 const MIN_FREE_BYTES: u64 = 10 << 30;
 /// ClickHouse refuses inserts when its disk is full; a tenth is the time to act.
@@ -317,6 +322,37 @@ pub(super) fn time_stamps(config: &Config) -> Finding {
         result,
         "name two services in [[evidence.time_stamp]] with url and root certificate",
     )
+}
+
+/// Notices of hand-overs that a mail server refused, or that nobody takes. `None` where no notice is written.
+pub(super) fn notices(config: &Config, outbox: &Path, now: SystemTime) -> Option<Finding> {
+    config.evidence.handover.iter().find(|way| way.notify.is_some())?;
+    let mails = |folder: &Path| -> Vec<PathBuf> {
+        let entries =
+            fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
+        entries.filter(|path| path.extension().is_some_and(|end| end == "eml")).collect()
+    };
+    let old = |path: &PathBuf| {
+        let written = fs::metadata(path).and_then(|about| about.modified()).ok();
+        written.and_then(|at| now.duration_since(at).ok()).is_some_and(|age| age > NOTICE_PATIENCE)
+    };
+    let refused = mails(&outbox.join(REFUSED)).len();
+    let waiting = mails(outbox).iter().filter(|path| old(path)).count();
+    let result = match (refused, waiting) {
+        (0, 0) => Ok(outbox.display().to_string()),
+        (0, waiting) => Err(format!(
+            "{waiting} {}",
+            tr("seit über einem Tag nicht abgeholt", "waiting for more than a day")
+        )),
+        (refused, _) => {
+            Err(format!("{refused} {}", tr("vom Mailserver abgewiesen", "refused by the mail server")))
+        }
+    };
+    Some(Finding::of(
+        "notices",
+        result,
+        "set evidence.mail_server or let the site's mail system empty the folder outbox; look at outbox/refused and tell its recipients by hand",
+    ))
 }
 
 pub(super) fn rules(folder: &Path) -> Vec<Finding> {

@@ -165,6 +165,24 @@ fn one_time_stamp_service_or_one_without_root() {
 }
 
 #[test]
+fn a_notice_that_is_refused_or_that_nobody_fetches() {
+    let folder = tempfile::tempdir().unwrap();
+    let with_notice =
+        config("[[evidence.handover]]\nname = 'a'\nto = { folder = '/x' }\nnotify = 'a@b.example'\n");
+    let now = std::time::UNIX_EPOCH + Duration::from_secs(1_900_000_000);
+    assert_eq!(notices(&config(""), folder.path(), now), None);
+    fine(&notices(&with_notice, folder.path(), now).unwrap());
+    let mail = file(folder.path(), "1.eml", "x", 0o600);
+    let written = fs::metadata(&mail).unwrap().modified().unwrap();
+    fine(&notices(&with_notice, folder.path(), written).unwrap());
+    found(&notices(&with_notice, folder.path(), written + NOTICE_PATIENCE * 2).unwrap());
+    fs::remove_file(&mail).unwrap();
+    fs::create_dir(folder.path().join(REFUSED)).unwrap();
+    file(&folder.path().join(REFUSED), "1.eml", "x", 0o600);
+    found(&notices(&with_notice, folder.path(), now).unwrap());
+}
+
+#[test]
 fn broken_rules_and_none_that_is_live() {
     let folder = tempfile::tempdir().unwrap();
     let starter = crate::paths::home().join("config/rules");

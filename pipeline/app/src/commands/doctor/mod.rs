@@ -8,11 +8,14 @@ mod services;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
+use streife_domain::Timestamp;
 
 use crate::cli::ConfigArg;
 use crate::config::{self, Config};
+use crate::desk::evidence::OUTBOX;
 use crate::failure::{CommandResult, Outcome};
 use crate::paths::Paths;
 use crate::say::{self, tr};
@@ -73,6 +76,7 @@ fn local(config: &Config, paths: &Paths) -> Vec<Finding> {
         checks::contact(config),
         checks::time_stamps(config),
     ];
+    findings.extend(checks::notices(config, &paths.data.join(OUTBOX), system_time(open::clock().now())));
     findings.extend(checks::ports(config));
     findings.extend(checks::rules(&paths.rules));
     findings.push(Finding::of(
@@ -94,6 +98,10 @@ fn local(config: &Config, paths: &Paths) -> Vec<Finding> {
     }
     findings.push(golden(config, paths));
     findings
+}
+
+fn system_time(at: Timestamp) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_micros(at.as_micros().unsigned_abs())
 }
 
 /// The folder, or the nearest one above it that exists.
@@ -132,6 +140,7 @@ fn secret_files(config: &Config) -> Vec<PathBuf> {
     [
         of(&config.clickhouse.password),
         of(&config.desk.database_url),
+        of(&config.evidence.mail_server),
         kafka.password_file.clone(),
         kafka.key_file.clone(),
         kafka.key_password_file.clone(),

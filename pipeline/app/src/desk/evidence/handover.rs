@@ -1,5 +1,5 @@
 //! Hands packages over by the ways of the configuration: into a folder, or as a signed upload over HTTPS. The notice
-//! without content is written as a mail into the outbox, for the site's own mail system to send.
+//! without content is written as a mail into the outbox, which [`super::carrier`] or the site's own mail system empties.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use streife_referral::{Evidence, EvidenceError};
 use streife_sdk::{Http, HttpConfig, Request};
 use streife_web::Sent;
 
+use super::carrier::OUTBOX;
 use crate::config::{Config, HandoverSection, HandoverTo};
 use crate::failure::Failure;
 use crate::open;
@@ -60,11 +61,10 @@ impl Handovers {
             allow_private: true,
             ..HttpConfig::default()
         };
-        let contact = config.evidence.contact.iter().find(|line| line.contains('@'));
         Ok(Self {
             ways: config.evidence.handover.clone(),
-            from: contact.cloned().unwrap_or_else(|| "streife@localhost".to_owned()),
-            outbox: paths.data.join("outbox"),
+            from: address(&config.evidence.contact).unwrap_or("streife@localhost").to_owned(),
+            outbox: paths.data.join(OUTBOX),
             key: SigningKey::from_bytes(&signing_key(paths)?),
             http: Http::new(&http, open::clock()).map_err(|e| Failure::configuration(e.to_string()))?,
         })
@@ -180,10 +180,19 @@ impl Handovers {
         // One mail for each way: two recipients of one package are both told.
         let place = self.ways.iter().position(|other| other.name == way.name).map_or(0, |at| at + 1);
         let path = self.outbox.join(format!("{number}-{hash}-{place}-{kind}.eml"));
+        // Whoever empties the folder takes whole files ending in `.eml` only.
+        let part = path.with_extension("eml.part");
         std::fs::create_dir_all(&self.outbox)
-            .and_then(|()| std::fs::write(&path, text))
+            .and_then(|()| std::fs::write(&part, text))
+            .and_then(|()| std::fs::rename(&part, &path))
             .map_err(|source| HandoverError::Io { path, source })
     }
+}
+
+/// The mail address among the lines of the contact, which people write as they like.
+fn address(contact: &[String]) -> Option<&str> {
+    let words = contact.iter().flat_map(|line| line.split([' ', ',', ';', '<', '>', '(', ')']));
+    words.map(|word| word.trim_end_matches('.')).find(|word| word.contains('@'))
 }
 
 /// HTTPS, or plain HTTP to this very machine.

@@ -29,6 +29,19 @@ fn evidence_travels_over_https_or_stays_on_this_machine() {
     }
 }
 
+#[test]
+fn the_sender_is_the_address_among_the_lines_of_the_contact() {
+    let contact = |line: &str| address(&["Musterweg 1".to_owned(), line.to_owned()]).map(str::to_owned);
+    for line in [
+        "streife@polizei.example",
+        "E-Mail: streife@polizei.example.",
+        "Dienststelle <streife@polizei.example>",
+    ] {
+        assert_eq!(contact(line).as_deref(), Some("streife@polizei.example"), "{line}");
+    }
+    assert_eq!(contact("Telefon 110"), None);
+}
+
 type Parcels = Arc<Mutex<Vec<(Vec<(String, String)>, Vec<u8>)>>>;
 
 /// A box that keeps what it gets. A lying one acknowledges something else.
@@ -147,6 +160,9 @@ async fn a_package_reaches_box_and_folder_with_receipt_notice_and_ledger_entry_a
         .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
         .collect();
     assert!(mails.len() == 2 && mails.iter().all(|mail| mail.contains("zac@justiz.example")), "{mails:#?}");
+    let ids: std::collections::BTreeSet<_> =
+        mails.iter().filter_map(|mail| mail.lines().find(|line| line.starts_with("Message-ID:"))).collect();
+    assert_eq!(ids.len(), 2, "a recall is no repetition of the notice before it");
     let ledger = cases.ledger(&custody_ledger(&case.id)).await.unwrap();
     let actions: Vec<&str> = ledger.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions.iter().filter(|action| **action == "evidence.handed_over").count(), 3, "{actions:?}");

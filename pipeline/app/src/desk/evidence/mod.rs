@@ -1,6 +1,7 @@
 //! The evidence of this site: store, pages and time-stamp services put together. The desk and
 //! `streife referral create --demo` use the same.
 
+mod carrier;
 mod changed;
 mod collect;
 mod handover;
@@ -21,6 +22,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::open;
 use crate::paths::Paths;
+pub(crate) use carrier::{MailCarrier, OUTBOX, REFUSED};
 use collect::StoreCollector;
 pub(crate) use handover::Handovers;
 pub(crate) use pages::{Keep, Pages, Wanted};
