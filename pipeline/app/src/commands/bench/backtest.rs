@@ -112,16 +112,23 @@ fn counting(patterns: &[&str]) -> String {
 }
 
 pub(super) async fn statement(config: &StoreConfig, sql: &str) -> anyhow::Result<String> {
-    let answer = reqwest::Client::builder()
+    send(config, None, sql.to_owned()).await
+}
+
+/// A statement as body, or as `query` with its data as body.
+pub(super) async fn send(config: &StoreConfig, query: Option<&str>, body: String) -> anyhow::Result<String> {
+    let request = reqwest::Client::builder()
         .no_proxy()
         .build()?
         .post(&config.url)
         .query(&[("database", &config.database)])
         .basic_auth(&config.user, Some(&config.password))
-        .timeout(STATEMENT_TIMEOUT)
-        .body(sql.to_owned())
-        .send()
-        .await?;
+        .timeout(STATEMENT_TIMEOUT);
+    let request = match query {
+        Some(query) => request.query(&[("query", query)]),
+        None => request,
+    };
+    let answer = request.body(body).send().await?;
     let fine = answer.status().is_success();
     let text = answer.text().await?;
     anyhow::ensure!(fine, "ClickHouse refused: {text}");

@@ -15,7 +15,7 @@ use streife_store::{StoreConfig, Table};
 use streife_text::NORMALISER_VERSION;
 
 use super::Figure;
-use super::backtest::statement;
+use super::backtest::{send, statement};
 use super::corpus;
 use crate::cli::BenchArgs;
 use crate::cost;
@@ -187,30 +187,34 @@ fn rows(number: usize, text: &str, now: Timestamp) -> Rows {
 
 /// What a script does: rows as JSON lines, one request for each table.
 async fn insert_plainly(config: &StoreConfig, batch: &Batch) -> Result<(), Failure> {
-    let mut sql =
-        "INSERT INTO plain_recent_posts SETTINGS date_time_input_format = 'best_effort' FORMAT JSONEachRow\n"
-            .to_owned();
-    for row in &batch.rows.recent_posts {
-        let line = json!({
+    let posts = batch.rows.recent_posts.iter().map(|row| {
+        json!({
             "post_id": row.post_id.to_string(), "source": row.source, "platform": row.platform, "author": row.author,
             "kind": row.kind, "text": row.text, "words": row.words, "normaliser": row.normaliser,
             "observed_at": (row.observed_at as f64 / 1e6).to_string(), "campaign": row.campaign.to_string(),
             "language": row.language, "language_confidence": row.language_confidence, "script": row.script,
             "gate": row.gate, "encoded": row.encoded, "version": row.version.to_string(),
-        });
-        sql.push_str(&line.to_string());
-        sql.push('\n');
-    }
-    statement(config, &sql).await?;
-    let mut sql = "INSERT INTO plain_outcomes FORMAT JSONEachRow\n".to_owned();
-    for row in &batch.rows.outcomes {
-        let line = json!({
+        })
+    });
+    let outcomes = batch.rows.outcomes.iter().map(|row| {
+        json!({
             "partition": row.partition, "offset": row.offset, "outcome": row.outcome, "reason": row.reason,
             "source": row.source, "flagged": row.flagged, "hour": row.hour,
-        });
-        sql.push_str(&line.to_string());
-        sql.push('\n');
-    }
-    statement(config, &sql).await?;
+        })
+    });
+    insert_lines(config, Table::RecentPosts, lines(posts)).await?;
+    insert_lines(config, Table::Outcomes, lines(outcomes)).await
+}
+
+fn lines(rows: impl Iterator<Item = serde_json::Value>) -> String {
+    rows.fold(String::new(), |lines, row| lines + &row.to_string() + "\n")
+}
+
+async fn insert_lines(config: &StoreConfig, table: Table, lines: String) -> Result<(), Failure> {
+    let insert = format!(
+        "INSERT INTO plain_{} SETTINGS date_time_input_format = 'best_effort' FORMAT JSONEachRow",
+        table.as_str()
+    );
+    send(config, Some(&insert), lines).await?;
     Ok(())
 }
