@@ -78,7 +78,7 @@ packages=(-p streife-evidence -p streife-referral -p streife-app)
 crate_tests() { # name, arguments of cargo test
     local name=$1 code=0 counts
     shift
-    cargo test --locked --quiet "${packages[@]}" "$@" >"$work/log" 2>&1 || code=$?
+    cargo test --locked --quiet --no-fail-fast "${packages[@]}" "$@" >"$work/log" 2>&1 || code=$?
     read -r -a counts < <(awk '/^test result:/ { for (i = 1; i <= NF; i++) { if ($i ~ /^passed/) p += $(i-1); if ($i ~ /^failed/) f += $(i-1) } }
         END { print p + 0, f + 0 }' "$work/log")
     passed=$((passed + counts[0])) failed=$((failed + counts[1]))

@@ -18,7 +18,7 @@
 
 use std::collections::BTreeMap;
 
-use blake2::digest::consts::U8;
+use blake2::digest::consts::{U4, U8};
 use blake2::{Blake2b, Digest};
 use serde::Deserialize;
 use streife_text::FoldLevel;
@@ -337,6 +337,12 @@ pub fn digest_of(post_id: &str, rule_id: u64) -> u64 {
     let mut hasher = Blake2b::<U8>::new();
     hasher.update(format!("{post_id} {rule_id}"));
     u64::from_le_bytes(hasher.finalize().into())
+}
+
+/// Is this post among the `percent` that the baseline hands to its classifier? BLAKE2b of 4 bytes over the id,
+/// little-endian, in ten thousandths.
+pub fn is_classified(post_id: &str, percent: u32) -> bool {
+    u32::from_le_bytes(Blake2b::<U4>::digest(post_id).into()) % 10_000 < percent * 100
 }
 
 /// The 8-byte BLAKE2b of a normalised text, by which exact repetitions are told.

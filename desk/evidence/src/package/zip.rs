@@ -238,6 +238,10 @@ fn read_into(archive: &[u8], out: &mut Archive) -> Result<(), ReadError> {
         entries.push((name.clone(), sizes_read, offset));
         out.files.insert(name, content.to_vec());
     }
+    // Without this a broken head of an entry would be told as a fault of the directory's first entry.
+    if !entries.is_empty() && !cursor.starts_with(&CENTRAL) {
+        return Err(cursor.wrong("neither another entry nor the directory begins here"));
+    }
     let central = cursor.at;
     for (name, sizes, offset) in &entries {
         cursor.after.clone_from(name);
@@ -279,6 +283,21 @@ mod tests {
                 changed[at] ^= 1 << bit;
                 assert_ne!(read(&changed).problems, [], "bit {bit} of byte {at}");
             }
+        }
+    }
+
+    #[test]
+    fn a_head_that_is_broken_is_told_at_its_place() {
+        let archive = write(&files()).unwrap();
+        let second = archive.windows(4).enumerate().filter(|(_, window)| *window == LOCAL).nth(1).unwrap().0;
+        for at in second..second + LOCAL.len() {
+            let mut changed = archive.clone();
+            changed[at] ^= 1;
+            let problems = read(&changed).problems;
+            assert!(
+                matches!(&problems[..], [ReadError::Structure { at, after, .. }] if *at == second && after == "a/b.txt"),
+                "{problems:?}"
+            );
         }
     }
 

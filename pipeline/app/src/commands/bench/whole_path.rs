@@ -10,7 +10,7 @@ use streife_log::{EventLog, MemoryLog};
 use streife_runtime::score::{ScoreError, ScoreOptions, ScoreWorker};
 use streife_runtime::store::{StoreWorker, StoreWorkerError};
 use streife_runtime::{Analyser, Backoff};
-use streife_store::queries::SummaryScope;
+use streife_store::queries::{Summary, SummaryScope};
 use streife_store::{BatchLimits, Store};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -89,15 +89,16 @@ impl WholePath {
     }
 
     /// Stops all; fails where a worker did, or where not all accepted posts are in the books.
-    pub(super) async fn end(self, published: u64) -> Result<(), Failure> {
+    pub(super) async fn end(self, published: u64) -> Result<Summary, Failure> {
         self.stop.cancel();
         self.scoring.await??;
         self.storing.await??;
-        let accepted = self.store.summary(&SummaryScope::All).await?.accepted;
+        let summary = self.store.summary(&SummaryScope::All).await?;
         self.engine.stop().await;
+        let accepted = summary.accepted;
         if accepted != published {
             return Err(anyhow::anyhow!("{accepted} of {published} posts are in the books").into());
         }
-        Ok(())
+        Ok(summary)
     }
 }
