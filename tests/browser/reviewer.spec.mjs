@@ -80,3 +80,22 @@ test("single keys can be switched off, and the palette stays", async ({ people }
   await page.locator("[name=keys]").setChecked(true);
   await page.locator("form[action='/settings'] button.primary").click();
 });
+
+test("a key pressed as soon as a page shows is not lost, however late its script comes", async ({ people }) => {
+  const page = await people.as("streife-2");
+  // A busy machine or a slow line: what the page shows and what listens to keys do not come at the same moment.
+  await page.route("**/assets/*.js", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await route.continue();
+  });
+  await page.goto("/queue", { waitUntil: "commit" });
+  await expect(page.locator("form[action='/next'] button")).toBeVisible();
+  await page.keyboard.press("n");
+  await page.waitForURL(/\/items\//, { waitUntil: "commit", timeout: 10_000 });
+  await expect(page.locator("form.decide")).toBeVisible();
+  await page.keyboard.press("d");
+  await page.keyboard.press("1");
+  await expect(page.locator("[data-undo]")).toBeVisible();
+  await page.keyboard.press("u");
+  await expect(page.locator("form.decide")).toBeVisible();
+});

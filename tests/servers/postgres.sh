@@ -3,6 +3,7 @@
 #
 #   postgres.sh start PORT FOLDER    starts it, or starts it again on the same data; prints "ready 127.0.0.1:PORT"
 #                                    FOLDER/url then holds the address with user and password
+#                                    with FOLDER/tls/server.crt and server.key it speaks TLS, and nothing else
 #   postgres.sh stop FOLDER          stops it and waits for its end
 #   postgres.sh kill FOLDER          kills it (SIGQUIT: PostgreSQL's own immediate shutdown), for crash tests
 #
@@ -43,8 +44,13 @@ start() {
         (exec_unprivileged "$initdb" -D "$folder/data" -U streife -E UTF8 --locale=C.UTF-8 --auth=scram-sha-256 --pwfile="$folder/password") \
             >"$folder/initdb.log" 2>&1 || { tail -n 20 "$folder/initdb.log" >&2; fail "initdb failed"; }
     fi
+    set --
+    if [ -e "$folder/tls/server.crt" ]; then
+        set -- -c ssl=on -c ssl_cert_file="$folder/tls/server.crt" -c ssl_key_file="$folder/tls/server.key"
+        sed -i 's/^host /hostssl /' "$folder/data/pg_hba.conf"
+    fi
     # TCP on loopback only; no socket, whose folder other users could name.
-    (exec_unprivileged "$postgres" -D "$folder/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories=) \
+    (exec_unprivileged "$postgres" -D "$folder/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= "$@") \
         >"$folder/server.log" 2>&1 &
     echo $! >"$folder/pid"
     export PGPASSWORD="$(cat "$folder/password")" PGCONNECT_TIMEOUT=5
@@ -76,5 +82,5 @@ case "${1:-}" in
     start) [ $# -eq 3 ] || fail "start PORT FOLDER"; start "$2" "$3" ;;
     stop) [ $# -eq 2 ] || fail "stop FOLDER"; stop "$2" ;;
     kill) [ $# -eq 2 ] || fail "kill FOLDER"; end QUIT "$2" ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

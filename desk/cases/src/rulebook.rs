@@ -13,7 +13,7 @@ use streife_domain::Timestamp;
 use crate::role::{Action, may};
 use crate::workflow::Actor;
 
-pub use publish::{PublishedFile, publish, rendered};
+pub use publish::{PublishedFile, called, folder, publish, rendered, sources_file};
 pub use text::{MAX_NAME_CHARS, Text, valid_name};
 
 /// What an entry is.

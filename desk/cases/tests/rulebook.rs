@@ -9,7 +9,8 @@ use streife_cases::role::Role;
 use streife_cases::rulebook::{
     BookEvent, Change, Kind, Refusal, Stage, Text, Version, publish, replay, step,
 };
-use streife_cases::store::{CaseStore, StoreError};
+use streife_cases::store::{CaseStore, StoreError, TenantRow};
+use streife_cases::tenant::Tenant;
 use streife_cases::workflow::Actor;
 use streife_domain::Timestamp;
 
@@ -84,7 +85,7 @@ proptest! {
                 prop_assert!(!live.is_by(approver));
                 prop_assert!(kind != Kind::Rule || live.backtest.is_some());
             }
-            let files = publish(&versions);
+            let files = publish(&Tenant::house(), &versions);
             let mut paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
             paths.dedup();
             prop_assert_eq!(paths.len(), files.len(), "two files of one name");
@@ -167,4 +168,71 @@ async fn two_people_who_change_one_entry_at_once_do_not_overwrite_each_other() {
     assert_eq!(versions.len(), 2);
     assert_eq!(versions.iter().map(|version| version.authors.len()).sum::<usize>(), 20);
     assert_eq!(store.rule_book().revision().await.unwrap(), 20);
+}
+
+#[tokio::test]
+async fn the_book_of_one_tenant_does_not_exist_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = CaseStore::sqlite(folder.path()).await.unwrap();
+    store.migrate().await.unwrap();
+    let tenant = |name| Tenant::parse(name).unwrap();
+    for (name, source) in [("nord", "nord-forum"), ("sued", "sued: \"kanal\"")] {
+        let row = TenantRow { tenant: tenant(name), name: name.to_owned(), sources: vec![source.to_owned()] };
+        store.put_tenant(&row, NOW).await.unwrap();
+    }
+    let (nord, sued) = (store.of(&tenant("nord")), store.of(&tenant("sued")));
+    let house = store.of(&Tenant::house());
+    let (anna, paul) = (Actor::new("anna", Role::Analyst), Actor::new("paul", Role::RuleApprover));
+    // One name for all three, each with a text of its own.
+    for (book, body) in [(&house, "haus"), (&nord, "nord"), (&sued, "sued")] {
+        let book = book.rule_book();
+        let save = Change::Save { text: text(Kind::List, "w-1", body) };
+        assert_eq!(book.apply(Kind::List, "w-1", 0, &anna, save, NOW).await.unwrap().number, 1);
+        book.apply(Kind::List, "w-1", 1, &anna, Change::Ask, NOW).await.unwrap();
+    }
+    // Approved in one book alone.
+    let approve = || Change::Approve { note: String::new() };
+    nord.rule_book().apply(Kind::List, "w-1", 1, &paul, approve(), NOW).await.unwrap();
+    for (book, body, stage) in
+        [(&house, "haus", Stage::Draft), (&nord, "nord", Stage::Live), (&sued, "sued", Stage::Draft)]
+    {
+        let versions = book.rule_book().versions().await.unwrap();
+        assert_eq!(versions.len(), 1);
+        assert!(versions[0].text.source.contains(body) && versions[0].stage == stage, "{body}");
+        assert_eq!(book.rule_book().entry(Kind::List, "w-1").await.unwrap(), versions);
+        assert!(book.rule_book().events(Kind::List, "w-1").await.unwrap().len() >= 2);
+    }
+    let paths = async |store: &CaseStore| -> Vec<String> {
+        store.rule_book().published().await.unwrap().1.into_iter().map(|file| file.path).collect()
+    };
+    assert_eq!(paths(&house).await, Vec::<String>::new());
+    assert_eq!(paths(&nord).await, ["space/nord/sources.yaml", "space/nord/list/w-1.yaml"]);
+    assert_eq!(paths(&sued).await, ["space/sued/sources.yaml"]);
+    assert!(sued.rule_book().of_the_house().await.unwrap().is_empty(), "drafts of the house are the house's");
+    house.rule_book().apply(Kind::List, "w-1", 1, &paul, approve(), NOW).await.unwrap();
+    assert_eq!(paths(&sued).await, ["desk/list/w-1.yaml", "space/sued/sources.yaml"]);
+    assert_eq!(sued.rule_book().of_the_house().await.unwrap().len(), 1);
+    assert_eq!(
+        paths(&store).await,
+        [
+            "desk/list/w-1.yaml",
+            "space/nord/sources.yaml",
+            "space/nord/list/w-1.yaml",
+            "space/sued/sources.yaml"
+        ],
+        "the machine gets all"
+    );
+
+    // Other sources, other files: workers hear of it.
+    let (before, _) = store.rule_book().published().await.unwrap();
+    let row = TenantRow { tenant: tenant("nord"), name: "nord".to_owned(), sources: vec![] };
+    store.put_tenant(&row, NOW).await.unwrap();
+    let (after, files) = store.rule_book().published().await.unwrap();
+    assert!(after > before && files.iter().any(|file| file.yaml == "space: nord\nsources: []\n"));
+
+    // Without the schema of tenants a tenant's rules are gone, not everybody's.
+    store.migrate_to(6).await.unwrap();
+    store.migrate().await.unwrap();
+    assert_eq!(nord.rule_book().versions().await.unwrap(), vec![]);
+    assert_eq!(house.rule_book().versions().await.unwrap().len(), 1);
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use streife_cases::rulebook::{Kind, PublishedFile};
-use streife_cases::tenant::SourceScope;
+use streife_cases::tenant::{SourceScope, Tenant};
 use streife_domain::{PostId, PseudonymousPost, Span, Timestamp};
 
 use crate::reader::ReadError;
@@ -14,13 +14,15 @@ use crate::reader::ReadError;
 /// A text with what it is compiled together with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleText {
+    /// Whose it is.
+    pub tenant: Tenant,
     /// What it is.
     pub kind: Kind,
     /// Its name; where it cannot be read, empty.
     pub id: String,
     /// The YAML.
     pub source: String,
-    /// What the rule book has published: its lists count for this text.
+    /// What is published that this tenant may know, the house's and its own: these lists count for this text.
     pub book: Vec<PublishedFile>,
     /// `YYYY-MM-DD`.
     pub today: String,

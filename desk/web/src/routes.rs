@@ -11,9 +11,9 @@ use crate::api;
 use crate::fault::Fault;
 use crate::guard::guard;
 use crate::pages::{
-    admin, analysis, assets, audit, beside, bulk, cases, export, figures, glass, health, item, live, login,
-    oidc, quality, queue, report, rule_editor, rule_trial, rules, settings, tenants, tokens, totp,
-    translation,
+    admin, analysis, assets, audit, beside, bulk, case_form, cases, export, figures, glass, health, item,
+    live, login, oidc, quality, queue, report, rule_editor, rule_trial, rules, settings, tenants, tokens,
+    totp, translation,
 };
 use crate::state::DeskState;
 
@@ -117,7 +117,7 @@ pub static ROUTES: &[Route] = &[
     page("/cases", Needs(A::ReadCase), || get(cases::list)),
     behind_glass("/cases/{id}", A::ReadCase, || get(cases::show)),
     reads("/cases/{id}/seal", A::Seal, || post(cases::seal)),
-    form("/cases/{id}/form", Needs(A::WorkCase), || post(cases::save_form)),
+    form("/cases/{id}/form", Needs(A::WorkCase), || post(case_form::save_form)),
     form("/cases/{id}/move", Needs(A::ReadCase), || post(cases::make_move)),
     page("/rules", Needs(A::ReadRules), || get(rules::list)),
     form("/rules/check", Needs(A::WriteRules), || post(rule_editor::check)),

@@ -68,6 +68,11 @@ pub trait EvidenceSealer: Send + Sync {
     /// The case was approved by a second person: its package can be made. What fails is tried again.
     async fn approved(&self, _case: &Case) {}
 
+    /// The ways that are configured to hand a package over.
+    fn channels(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Hands the package over. A channel that is configured is used; any other text names what a person did.
     async fn send(&self, _case: &Case, channel: &str, _by: &str) -> Result<Sent, String> {
         Ok(Sent { channel: channel.to_owned(), file_number: None })

@@ -8,8 +8,10 @@ use common::{Desk, NOW, desk};
 use streife_cases::ledger::audit_ledger;
 use streife_cases::password;
 use streife_cases::role::Role;
+use streife_cases::rulebook::{Change, Kind, Text};
 use streife_cases::store::{NewUser, Scope};
 use streife_cases::tenant::Tenant;
+use streife_cases::workflow::Actor;
 use streife_web::routes::{ROUTES, Right};
 use streife_web::sample::sample_items;
 
@@ -38,6 +40,25 @@ async fn shared_desk() -> Desk {
         desk.cases.open_session(&id, &format!("t-{id}"), &format!("c-{id}"), NOW).await.unwrap();
     }
     desk
+}
+
+/// A rule of the house in force, a draft of it, and a rule of the tenant, each with a word that is in no other text.
+async fn rules_of_both(desk: &Desk) {
+    let (anna, paul) = (Actor::new("anna", Role::Analyst), Actor::new("paul", Role::RuleApprover));
+    let nord = desk.cases.of(&nord());
+    for (book, id, word, live) in [
+        (desk.cases.rule_book(), "w-haus", "Hauswort", true),
+        (desk.cases.rule_book(), "w-haus-entwurf", "Entwurfswort", false),
+        (nord.rule_book(), "w-nord", "Nordwort", false),
+    ] {
+        let (id, text) = Text::read(Kind::List, &format!("list: {id}\ntitle: {word}")).unwrap();
+        book.apply(Kind::List, &id, 0, &anna, Change::Save { text }, NOW).await.unwrap();
+        book.apply(Kind::List, &id, 1, &anna, Change::Ask, NOW).await.unwrap();
+        if live {
+            let approve = Change::Approve { note: String::new() };
+            book.apply(Kind::List, &id, 1, &paul, approve, NOW).await.unwrap();
+        }
+    }
 }
 
 /// The first post of the tenant, and one of the house that has a case.
@@ -276,4 +297,71 @@ async fn a_source_has_one_tenant_and_cases_stay_where_they_began() {
         assert_eq!(desk.post("reviewer", "/next", &[]).await.status, StatusCode::SEE_OTHER);
     }
     assert_eq!(desk.cases.case(&own).await.unwrap().unwrap().tenant, nord());
+}
+
+#[tokio::test]
+async fn nobody_reads_or_changes_the_rule_book_of_another_tenant() {
+    let desk = shared_desk().await;
+    rules_of_both(&desk).await;
+    let kinds = ["rules", "lists", "suppressions"];
+    for (user, own, others) in [
+        ("n-analyst", "Nordwort", vec!["Entwurfswort"]),
+        ("n-rule-approver", "Nordwort", vec!["Entwurfswort"]),
+        ("analyst", "Entwurfswort", vec!["Nordwort"]),
+        ("rule-approver", "Entwurfswort", vec!["Nordwort"]),
+    ] {
+        let ids = ["w-nord", "w-haus-entwurf", "w-haus", "nord%2Fw-nord", "new"];
+        let pages = kinds.iter().flat_map(|kind| ids.iter().map(move |id| format!("/{kind}/{id}")));
+        let mut shown = String::new();
+        for path in pages.chain(["/rules".to_owned()]) {
+            shown.push_str(&desk.get(user, &path).await.body);
+        }
+        assert!(shown.contains(own) && shown.contains("Hauswort"), "{user}: the test is blind");
+        assert!(others.iter().all(|other| !shown.contains(other)), "{user} sees what another wrote");
+    }
+    let house = desk.get("n-analyst", "/lists/w-haus").await;
+    assert_eq!(house.status, StatusCode::OK);
+    assert!(house.body.contains("readonly") && house.body.contains("gehört dem Haus"), "read, not written");
+
+    let before = (
+        desk.cases.rule_book().versions().await.unwrap(),
+        desk.cases.of(&nord()).rule_book().versions().await.unwrap(),
+    );
+    let mine = |id: &str| format!("list: {id}\ntitle: Fremdes");
+    for (user, id) in [
+        ("n-analyst", "w-haus"),
+        ("n-analyst", "w-haus-entwurf"),
+        ("analyst", "w-nord"),
+        ("n-rule-approver", "w-haus"),
+    ] {
+        for to in ["shadow", "ask", "approve", "send_back", "pause", "resume", "retire"] {
+            let fields = [("version", "1"), ("to", to), ("note", REASON)];
+            let answer = desk.post(user, &format!("/lists/{id}/move"), &fields).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{user} {to} {id}: {}", answer.body);
+        }
+    }
+    for path in ["/lists/w-haus", "/lists/new"] {
+        let answer = desk.post("n-analyst", path, &[("source", &mine("w-haus"))]).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+    let after = (
+        desk.cases.rule_book().versions().await.unwrap(),
+        desk.cases.of(&nord()).rule_book().versions().await.unwrap(),
+    );
+    assert_eq!(before, after, "nothing changed");
+
+    // The same name in another book is another entry, and tells nothing of the first.
+    let saved = desk.post("n-analyst", "/lists/new", &[("source", &mine("w-haus-entwurf"))]).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
+    let versions = desk.cases.rule_book().entry(Kind::List, "w-haus-entwurf").await.unwrap();
+    assert!(versions.len() == 1 && versions[0].text.title == "Entwurfswort");
+
+    // Backtest, preview and sample of a rule of another do not exist either.
+    common::rule_with_sample(&desk.cases).await;
+    for path in ["/rules/w-probe/backtest", "/rules/w-probe/sample"] {
+        let answer = desk.post("n-analyst", path, &[("version", "1")]).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}: {}", answer.body);
+    }
+    assert_eq!(desk.get("n-analyst", "/rules/w-probe/sample").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(desk.get("analyst", "/rules/w-probe/sample").await.status, StatusCode::OK);
 }

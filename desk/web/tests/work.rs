@@ -234,3 +234,34 @@ async fn similar_decisions_stand_beside_an_item() {
         "{spread}"
     );
 }
+
+/// Who approves decides on what the officer found, so it stands on their page; it may name people, so on nobody else's.
+#[tokio::test]
+async fn a_second_person_reads_the_legal_form_and_who_sees_no_names_does_not() {
+    const ACCUSED: &str = "Erika Mustermann";
+    let desk = desk().await;
+    let id = desk.case_with_form().await;
+    let fields = [
+        ("accused", ACCUSED),
+        ("accusation", "Beleidigung im Amt"),
+        ("StGB-188.other_readings", "Satire liegt fern, geprüft am Wortlaut"),
+    ];
+    let saved = desk.post("case-officer", &format!("/cases/{id}/form"), &fields).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
+    let page = format!("/cases/{id}");
+    let lead = desk.get("lead", &page).await.body;
+    assert!(
+        lead.contains(ACCUSED) && lead.contains("Satire liegt fern") && lead.contains("id=\"form-read\"")
+    );
+    assert!(!lead.contains("name=\"accused\""), "read, not written");
+    let officer = desk.get("case-officer", &page).await.body;
+    assert!(officer.contains("name=\"accused\"") && !officer.contains("id=\"form-read\""));
+    let custodian = desk.get("custodian", &page).await;
+    assert_eq!(custodian.status, StatusCode::OK);
+    assert!(!custodian.body.contains(ACCUSED), "the custodian sees no names");
+    let glass = [("subject", id.as_str()), ("reason", "Anruf der Leitstelle, niemand ist erreichbar")];
+    assert_eq!(desk.post("analyst", "/glass", &glass).await.status, StatusCode::SEE_OTHER);
+    let behind = desk.get("analyst", &page).await;
+    assert_eq!(behind.status, StatusCode::OK);
+    assert!(!behind.body.contains(ACCUSED), "an emergency access names nobody");
+}

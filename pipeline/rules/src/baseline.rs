@@ -103,7 +103,7 @@ pub fn compile(rules_jsonl: &str) -> Result<Baseline, BaselineError> {
         let rule: Line<'_> =
             serde_json::from_str(text).map_err(|source| BaselineError::Line { line, source })?;
         let expr = expression(&rule).map_err(|why| BaselineError::Rule { line, why })?;
-        let (step, findings, _) = lowering.lower(&expr, FoldLevel::None);
+        let (step, findings, _) = lowering.lower("", &expr, FoldLevel::None);
         if let Some(finding) = findings.first() {
             return Err(BaselineError::Rule { line, why: finding.english.message.clone() });
         }

@@ -11,6 +11,7 @@ use crate::date::Day;
 use crate::problem::{Finding, Problem, Severity, Wording};
 use crate::set::{Compiled, RulePlan, RuleSet, SourceFile, SuppressionPlan, version_of};
 use crate::source::{self, Expression, RuleSource, Sources};
+use crate::space::{meanings, space_of};
 use crate::syntax::ast::{Expr, Kind, Pattern, Quantity, Value};
 use crate::syntax::{print, print_window};
 use crate::trial::ListTests;
@@ -37,7 +38,8 @@ pub(crate) fn compile(files: &[SourceFile<'_>], today: &str) -> Compiled {
         });
         Day::UNKNOWN
     });
-    let Sources { mut rules, lists, suppressions, problems: read_problems, .. } = source::read(files, day);
+    let Sources { mut rules, lists, suppressions, problems: read_problems, mut spaces, .. } =
+        source::read(files, day);
     problems.extend(read_problems);
     rules.sort_by(|a, b| a.rule.id.cmp(&b.rule.id));
 
@@ -46,7 +48,8 @@ pub(crate) fn compile(files: &[SourceFile<'_>], today: &str) -> Compiled {
     let mut parts = Vec::new();
     let mut texts = HashSet::new();
     for source in rules {
-        if let Some((mut rule, plan)) = lower_rule(source, &mut lowering, &mut problems) {
+        let Some(space) = spaces.number(space_of(source.file.path)) else { continue };
+        if let Some((mut rule, plan)) = lower_rule(source, space, &mut lowering, &mut problems) {
             parts.push(fingerprint(&rule, &plan));
             share_texts(&mut rule, &mut texts);
             set.rules.push(rule);
@@ -54,9 +57,11 @@ pub(crate) fn compile(files: &[SourceFile<'_>], today: &str) -> Compiled {
         }
     }
     for suppression in suppressions {
+        let name = space_of(suppression.file.path);
+        let Some(space) = spaces.number(name) else { continue };
         let when = match &suppression.when {
             Some(expression) => {
-                let (step, findings, _) = lowering.lower(&expression.expr, FoldLevel::Std);
+                let (step, findings, _) = lowering.lower(name, &expression.expr, FoldLevel::Std);
                 let sound = findings.is_empty();
                 report(&suppression.file, &suppression.name, expression, &findings, &mut problems);
                 if !sound {
@@ -67,12 +72,14 @@ pub(crate) fn compile(files: &[SourceFile<'_>], today: &str) -> Compiled {
             None => None,
         };
         parts.push(format!(
-            "suppress {:?} {:?}",
+            "suppress {}{:?} {:?}",
+            if name.is_empty() { String::new() } else { format!("in {name} ") },
             suppression.rules,
             suppression.when.map(|when| print(&when.expr))
         ));
-        let known = suppression.rules.iter().filter_map(|id| set.position(id)).map(|at| at as u32).collect();
-        set.suppressions.push(SuppressionPlan { rules: known, when });
+        let meant = |id: &String| meanings(name, id).find_map(|called| set.position(&called));
+        let known = suppression.rules.iter().filter_map(meant).map(|at| at as u32).collect();
+        set.suppressions.push(SuppressionPlan { rules: known, when, space });
     }
     for list in lists.values() {
         let terms: Vec<&str> = list.terms.iter().map(|term| term.written.as_str()).collect();
@@ -86,7 +93,9 @@ pub(crate) fn compile(files: &[SourceFile<'_>], today: &str) -> Compiled {
         set.list_tests.extend(ListTests::of(list, &mut lowering));
         parts.push(format!("list {} {} {terms:?} {:?}", list.name, list.version, list.hashes));
     }
+    parts.extend(spaces.fingerprints());
     set.lists = lowering.lists;
+    set.spaces = spaces;
     set.rules.shrink_to_fit();
     set.plans.shrink_to_fit();
     set.version = version_of(&parts);
@@ -128,16 +137,18 @@ fn fingerprint(rule: &Rule, plan: &RulePlan) -> String {
 
 fn lower_rule(
     source: RuleSource<'_>,
+    space: u16,
     lowering: &mut Lowering<'_, '_>,
     problems: &mut Vec<Problem>,
 ) -> Option<(Rule, RulePlan)> {
     let RuleSource { mut rule, file, fold, when, unless, window } = source;
-    let (when_step, when_findings, mut lists_used) = lowering.lower(&when.expr, fold);
+    let space_name = space_of(file.path);
+    let (when_step, when_findings, mut lists_used) = lowering.lower(space_name, &when.expr, fold);
     let mut sound = when_findings.is_empty();
     report(&file, &rule.id, &when, &when_findings, problems);
     let mut unless_step = None;
     if let Some(expression) = &unless {
-        let (step, findings, used) = lowering.lower(&expression.expr, fold);
+        let (step, findings, used) = lowering.lower(space_name, &expression.expr, fold);
         sound &= findings.is_empty();
         report(&file, &rule.id, expression, &findings, problems);
         lists_used.extend(used);
@@ -164,7 +175,8 @@ fn lower_rule(
     rule.lists = lists_used;
     let base = base_level(fold);
     let window = window.map(Box::new);
-    Some((rule, RulePlan { when: when_step, unless: unless_step, window, base, trees: OnceLock::new() }))
+    let (when, unless, trees) = (when_step, unless_step, OnceLock::new());
+    Some((rule, RulePlan { when, unless, window, base, space, trees }))
 }
 
 fn report(
@@ -300,6 +312,7 @@ pub(crate) fn engine_of(whens: Vec<Step>) -> RuleSet {
         unless: None,
         window: None,
         base: base_level(FoldLevel::None),
+        space: 0,
         trees: OnceLock::new(),
     };
     let plans: Vec<RulePlan> = whens.into_iter().map(plan).collect();

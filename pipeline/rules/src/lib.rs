@@ -24,6 +24,7 @@ mod problem;
 mod rule;
 mod set;
 mod source;
+mod space;
 pub mod syntax;
 mod trial;
 mod window_snapshot;

@@ -9,8 +9,9 @@ use streife_text::{FoldLevel, NORMALISER_VERSION, Word};
 use crate::build;
 use crate::compile::Index;
 use crate::compile::plan::{ListPlan, Step};
-use crate::evaluate::{Run, Unit, explain, level_index};
+use crate::evaluate::{Run, Truth, Unit, explain, level_index};
 use crate::limits::MAX_SPANS;
+use crate::space::Spaces;
 use crate::syntax::Window;
 use crate::syntax::ast::Expr;
 use crate::syntax::parse;
@@ -87,6 +88,8 @@ pub(crate) struct RulePlan {
     pub(crate) unless: Option<Box<Step>>,
     pub(crate) window: Option<Box<Window>>,
     pub(crate) base: FoldLevel,
+    /// Whose it is; see [`Spaces`].
+    pub(crate) space: u16,
     /// The trees the plans came from; read again at the first hit, since most rules never hit.
     pub(crate) trees: OnceLock<Box<(Expr, Option<Expr>)>>,
 }
@@ -96,6 +99,7 @@ pub(crate) struct RulePlan {
 pub(crate) struct SuppressionPlan {
     pub(crate) rules: Vec<u32>,
     pub(crate) when: Option<Step>,
+    pub(crate) space: u16,
 }
 
 /// An immutable set of rules; swapping sets is swapping one pointer.
@@ -109,6 +113,7 @@ pub struct RuleSet {
     pub(crate) index: Index,
     pub(crate) suppressions: Vec<SuppressionPlan>,
     pub(crate) list_tests: Vec<ListTests>,
+    pub(crate) spaces: Spaces,
 }
 
 impl RuleSet {
@@ -164,7 +169,7 @@ impl RuleSet {
             else {
                 continue;
             };
-            let truth = holds(&mut run, plan);
+            let truth = self.holds(&mut run, plan);
             evaluation.pending |= !truth.settled;
             if truth.now {
                 self.file(rule_at, plan, &mut run, &mut evaluation);
@@ -180,7 +185,8 @@ impl RuleSet {
         let mut run = Run::new(post, &self.lists, units);
         matched.clear();
         let candidates = self.candidates(&mut run, marks);
-        let holds = |at: &&u32| self.plans.get(**at as usize).is_some_and(|plan| holds(&mut run, plan).now);
+        let holds =
+            |at: &&u32| self.plans.get(**at as usize).is_some_and(|plan| self.holds(&mut run, plan).now);
         matched.extend(candidates.iter().filter(holds));
         candidates.len()
     }
@@ -213,6 +219,7 @@ impl RuleSet {
         let hit = self.hit(at, plan, run);
         let suppressed = self.suppressions.iter().any(|suppression| {
             suppression.rules.contains(&(at as u32))
+                && self.spaces.sees(suppression.space, run.post.source)
                 && suppression.when.as_ref().is_none_or(|when| run.holds(when, FoldLevel::Std).now)
         });
         match self.rules[at].state {
@@ -259,7 +266,22 @@ impl RuleSet {
     pub fn matches(&self, position: usize, post: &PostView<'_>, scratch: &mut Scratch) -> bool {
         self.plans
             .get(position)
+            .is_some_and(|plan| self.holds(&mut Run::new(post, &self.lists, &mut scratch.units), plan).now)
+    }
+
+    /// The same wherever the post comes from: a rule's own tests are of no source.
+    pub fn matches_anywhere(&self, position: usize, post: &PostView<'_>, scratch: &mut Scratch) -> bool {
+        self.plans
+            .get(position)
             .is_some_and(|plan| holds(&mut Run::new(post, &self.lists, &mut scratch.units), plan).now)
+    }
+
+    /// Does a rule match, and may it: a rule of a space sees that space's sources alone.
+    fn holds(&self, run: &mut Run<'_, '_>, plan: &RulePlan) -> Truth {
+        if plan.space != 0 && !self.spaces.sees(plan.space, run.post.source) {
+            return Truth { now: false, settled: true };
+        }
+        holds(run, plan)
     }
 
     /// Does a bare step hold?
@@ -272,7 +294,7 @@ impl RuleSet {
         let at = self.position(id)?;
         let plan = self.plans.get(at)?;
         let mut run = Run::new(post, &self.lists, &mut scratch.units);
-        let truth = holds(&mut run, plan);
+        let truth = self.holds(&mut run, plan);
         let hit = self.hit(at, plan, &mut run);
         let spans = if truth.now { hit.spans } else { Vec::new() };
         Some(Explanation { holds: truth.now, pending: !truth.settled, spans, because: hit.because })
@@ -292,7 +314,7 @@ pub struct Explanation {
     pub because: Vec<Reason>,
 }
 
-fn holds(run: &mut Run<'_, '_>, plan: &RulePlan) -> crate::evaluate::Truth {
+fn holds(run: &mut Run<'_, '_>, plan: &RulePlan) -> Truth {
     let when = run.holds(&plan.when, plan.base);
     let Some(unless) = &plan.unless else { return when };
     if !when.now && when.settled {
@@ -300,9 +322,9 @@ fn holds(run: &mut Run<'_, '_>, plan: &RulePlan) -> crate::evaluate::Truth {
     }
     let unless = run.holds(unless, plan.base);
     if unless.now && unless.settled {
-        return crate::evaluate::Truth { now: false, settled: true };
+        return Truth { now: false, settled: true };
     }
-    crate::evaluate::Truth { now: when.now && !unless.now, settled: when.settled && unless.settled }
+    Truth { now: when.now && !unless.now, settled: when.settled && unless.settled }
 }
 
 /// `rules@` and the first 12 hex digits over the parts and the versions of engine and folding.

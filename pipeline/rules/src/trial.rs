@@ -7,6 +7,7 @@ use streife_text::FoldLevel;
 use crate::compile::Lowering;
 use crate::compile::plan::Step;
 use crate::source::List;
+use crate::space::{plain, space_of};
 use crate::syntax::ast::{Expr, Kind, Pattern, Term};
 use crate::{ClusterView, Expect, PostView, RuleSet, Scratch, Trial, TrialPost};
 
@@ -41,7 +42,7 @@ pub fn run_tests(set: &RuleSet) -> Vec<TestResult> {
         }
     };
     for (position, rule) in set.rules().iter().enumerate() {
-        run(&rule.id, &rule.tests, &mut |post| set.matches(position, post, &mut scratch));
+        run(&rule.id, &rule.tests, &mut |post| set.matches_anywhere(position, post, &mut scratch));
     }
     for list in &set.list_tests {
         run(&format!("${}", list.name), &list.tests, &mut |post| {
@@ -65,12 +66,14 @@ impl ListTests {
         if list.tests.is_empty() {
             return None;
         }
+        let space = space_of(list.file.path);
+        let name = plain(space, &list.name)?.to_owned();
         let kind = if list.hashes.is_empty() {
-            Kind::Term(Term { field: None, raw: false, pattern: Pattern::List(list.name.clone()) })
+            Kind::Term(Term { field: None, raw: false, pattern: Pattern::List(name) })
         } else {
-            Kind::Hash { bank: list.name.clone(), at_most: BANK_TEST_DISTANCE as u16 }
+            Kind::Hash { bank: name, at_most: BANK_TEST_DISTANCE as u16 }
         };
-        let (step, _, _) = lowering.lower(&Expr::new(kind, 0), FoldLevel::Std);
+        let (step, _, _) = lowering.lower(space, &Expr::new(kind, 0), FoldLevel::Std);
         Some(Self { name: list.name.clone(), step, tests: list.tests.clone() })
     }
 }

@@ -4,15 +4,37 @@ use serde::{Deserialize, Serialize};
 
 use super::text::with_field;
 use super::{Kind, Stage, Version};
+use crate::tenant::Tenant;
 
 /// A file for the score workers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishedFile {
-    /// `desk/rule/ID.yaml`: the name in messages. A file of the installation's rule folder with the same rule,
-    /// list or suppression in it gives way when published files are compiled first.
+    /// `desk/rule/ID.yaml`, a tenant's `space/TENANT/rule/ID.yaml`: the name in messages, and whose it is. A file of the
+    /// installation's rule folder with the same rule, list or suppression in it gives way to the house's when published
+    /// files are compiled first.
     pub path: String,
     /// One YAML document.
     pub yaml: String,
+}
+
+/// Where the files of a tenant lie for the score workers. What lies in a space the rule engine binds to the space's sources.
+pub fn folder(tenant: &Tenant) -> String {
+    if tenant.is_house() { "desk".to_owned() } else { format!("space/{}", tenant.as_str()) }
+}
+
+/// What the rule engine calls a tenant's rule or list.
+pub fn called(tenant: &Tenant, id: &str) -> String {
+    if tenant.is_house() { id.to_owned() } else { format!("{}/{id}", tenant.as_str()) }
+}
+
+/// The file that tells the rule engine which sources a tenant's rules see.
+pub fn sources_file(tenant: &Tenant, sources: &[String]) -> PublishedFile {
+    // JSON's texts are YAML's, whatever stands in them.
+    let sources = serde_json::Value::from(sources).to_string();
+    PublishedFile {
+        path: format!("{}/sources.yaml", folder(tenant)),
+        yaml: format!("space: {}\nsources: {sources}\n", tenant.as_str()),
+    }
 }
 
 /// The text of a version as workers read it, under `name`: with its number, its stage and who approved it.
@@ -40,10 +62,11 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace(['"', '\\'], ""))
 }
 
-/// The files of all versions, sorted by path. A paused rule is among them, so that it masks the rule of the same
+/// The files of all versions of one tenant, sorted by path. A paused rule is among them, so that it masks the rule of the same
 /// name in the rule folder; lists and suppressions are only while they are live. A version that runs in the shadow
 /// beside its live predecessor is named `ID.vN`.
-pub fn publish(versions: &[Version]) -> Vec<PublishedFile> {
+pub fn publish(tenant: &Tenant, versions: &[Version]) -> Vec<PublishedFile> {
+    let folder = folder(tenant);
     let in_force = |v: &Version| {
         v.stage == Stage::Live || (v.kind == Kind::Rule && matches!(v.stage, Stage::Shadow | Stage::Paused))
     };
@@ -60,7 +83,7 @@ pub fn publish(versions: &[Version]) -> Vec<PublishedFile> {
             let name =
                 if beside { format!("{}.v{}", version.id, version.number) } else { version.id.clone() };
             PublishedFile {
-                path: format!("desk/{}/{name}.yaml", version.kind.as_str()),
+                path: format!("{folder}/{}/{name}.yaml", version.kind.as_str()),
                 yaml: rendered(version, &name),
             }
         })

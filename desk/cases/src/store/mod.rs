@@ -78,6 +78,11 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0006_tenants.up.sql"),
         include_str!("../../migrations/0006_tenants.down.sql"),
     ),
+    (
+        7,
+        include_str!("../../migrations/0007_rule_books.up.sql"),
+        include_str!("../../migrations/0007_rule_books.down.sql"),
+    ),
 ];
 
 /// The desk's database: of the whole site for the machine itself, of one tenant behind [`TenantCases`].
@@ -135,7 +140,9 @@ impl StoreError {
             Self::Database(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| TRANSIENT_CLASSES.iter().any(|class| code.starts_with(class)))
             }
-            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
+            // A certificate that is refused comes as data that makes no sense; no waiting mends it.
+            Self::Database(sqlx::Error::Io(error)) => error.kind() != std::io::ErrorKind::InvalidData,
+            Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
             _ => false,
         }
     }

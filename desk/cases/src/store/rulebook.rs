@@ -7,7 +7,10 @@ use streife_domain::Timestamp;
 use super::ledgers::append;
 use super::{CaseStore, Result, StoreError, Write, text, time};
 use crate::ledger::{Note, audit_ledger_of};
-use crate::rulebook::{BookEvent, Change, Kind, PublishedFile, Stage, Text, Version, publish, step};
+use crate::rulebook::{
+    BookEvent, Change, Kind, PublishedFile, Stage, Text, Version, publish, sources_file, step,
+};
+use crate::tenant::Tenant;
 use crate::workflow::Actor;
 
 /// The columns read of a row. Never `*`; the module above says why.
@@ -17,7 +20,7 @@ macro_rules! columns {
     };
 }
 
-/// The rule book of a case database.
+/// The rule book of one tenant (of the house where no tenant is meant): what others write does not exist in it.
 #[derive(Clone)]
 pub struct RuleBook {
     store: CaseStore,
@@ -43,13 +46,21 @@ impl RuleBook {
     }
 
     /// Everything that score workers load (shadow, live and paused rules, live lists and suppressions), with a
-    /// revision that is at most as new as the files: reading again at a later revision never misses a change.
+    /// revision that is at most as new as the files: reading again at a later revision never misses a change. The
+    /// machine itself gets the files of all tenants, a tenant its own and the house's.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn published(&self) -> Result<(i64, Vec<PublishedFile>)> {
         let revision = self.revision().await?;
-        Ok((revision, publish(&self.versions().await?)))
+        let mut files = publish(&Tenant::house(), &self.versions_of(&Tenant::house()).await?);
+        for row in self.store.tenants().await? {
+            if self.store.is_own(&row.tenant) {
+                files.push(sources_file(&row.tenant, &row.sources));
+                files.extend(publish(&row.tenant, &self.versions_of(&row.tenant).await?));
+            }
+        }
+        Ok((revision, files))
     }
 
     /// All versions of all entries, by kind and id, oldest first.
@@ -57,10 +68,28 @@ impl RuleBook {
     /// # Errors
     /// When the database fails.
     pub async fn versions(&self) -> Result<Vec<Version>> {
-        let rows =
-            sqlx::query(concat!("SELECT ", columns!(), " FROM rule_versions ORDER BY kind, id, version"))
-                .fetch_all(&self.store.pool)
-                .await?;
+        self.versions_of(&self.store.owner()).await
+    }
+
+    /// What the house has in force or has paused: its rules run for all, so all may read them. No drafts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of_the_house(&self) -> Result<Vec<Version>> {
+        let mut versions = self.versions_of(&Tenant::house()).await?;
+        versions.retain(|version| matches!(version.stage, Stage::Live | Stage::Paused));
+        Ok(versions)
+    }
+
+    async fn versions_of(&self, tenant: &Tenant) -> Result<Vec<Version>> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM rule_versions WHERE tenant = $1 ORDER BY kind, id, version"
+        ))
+        .bind(tenant.as_str().to_owned())
+        .fetch_all(&self.store.pool)
+        .await?;
         rows.iter().map(version).collect()
     }
 
@@ -72,10 +101,11 @@ impl RuleBook {
         let rows = sqlx::query(concat!(
             "SELECT ",
             columns!(),
-            " FROM rule_versions WHERE kind = $1 AND id = $2 ORDER BY version"
+            " FROM rule_versions WHERE kind = $1 AND id = $2 AND tenant = $3 ORDER BY version"
         ))
         .bind(kind.as_str())
         .bind(id.to_owned())
+        .bind(self.store.owner().as_str().to_owned())
         .fetch_all(&self.store.pool)
         .await?;
         rows.iter().map(version).collect()
@@ -86,11 +116,14 @@ impl RuleBook {
     /// # Errors
     /// When the database fails.
     pub async fn events(&self, kind: Kind, id: &str) -> Result<Vec<BookEvent>> {
-        let rows = sqlx::query("SELECT body FROM rule_events WHERE kind = $1 AND id = $2 ORDER BY revision")
-            .bind(kind.as_str())
-            .bind(id.to_owned())
-            .fetch_all(&self.store.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT body FROM rule_events WHERE kind = $1 AND id = $2 AND tenant = $3 ORDER BY revision",
+        )
+        .bind(kind.as_str())
+        .bind(id.to_owned())
+        .bind(self.store.owner().as_str().to_owned())
+        .fetch_all(&self.store.pool)
+        .await?;
         rows.iter().map(|row| Ok(serde_json::from_str(&text(row, "body")?)?)).collect()
     }
 
@@ -114,7 +147,8 @@ impl RuleBook {
                 .fetch_one(&mut *write.tx)
                 .await?;
         let revision: i64 = row.try_get("revision")?;
-        let before = locked_entry(&mut write, kind, id).await?;
+        let tenant = self.store.owner();
+        let before = locked_entry(&mut write, &tenant, kind, id).await?;
         let event = BookEvent { at, actor: actor.clone(), version: seen, what };
         let after = step(kind, id, &before, &event)?;
         let written = match &event.what {
@@ -124,7 +158,7 @@ impl RuleBook {
         let written = written.cloned().ok_or(crate::rulebook::Refusal::NoSuchVersion)?;
         let event = BookEvent { version: written.number, ..event };
         sqlx::query(
-            "INSERT INTO rule_events (revision, kind, id, at, actor, body) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO rule_events (revision, kind, id, at, actor, body, tenant) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(revision)
         .bind(kind.as_str())
@@ -132,10 +166,11 @@ impl RuleBook {
         .bind(at.as_micros())
         .bind(actor.user.clone())
         .bind(serde_json::to_string(&event)?)
+        .bind(tenant.as_str().to_owned())
         .execute(&mut *write.tx)
         .await?;
         for version in after.iter().filter(|version| !before.contains(version)) {
-            put(&mut write, version).await?;
+            put(&mut write, &tenant, version).await?;
         }
         let note = Note {
             at,
@@ -146,32 +181,33 @@ impl RuleBook {
             reason: event.what.said().to_owned(),
             details: serde_json::json!({ "version": written.number, "stage": written.stage, "revision": revision }),
         };
-        append(&mut write, &audit_ledger_of(&self.store.owner(), at), note).await?;
+        append(&mut write, &audit_ledger_of(&tenant, at), note).await?;
         write.commit().await?;
         Ok(written)
     }
 }
 
-async fn locked_entry(write: &mut Write, kind: Kind, id: &str) -> Result<Vec<Version>> {
+async fn locked_entry(write: &mut Write, tenant: &Tenant, kind: Kind, id: &str) -> Result<Vec<Version>> {
     let rows = sqlx::query(concat!(
         "SELECT ",
         columns!(),
-        " FROM rule_versions WHERE kind = $1 AND id = $2 ORDER BY version"
+        " FROM rule_versions WHERE kind = $1 AND id = $2 AND tenant = $3 ORDER BY version"
     ))
     .bind(kind.as_str())
     .bind(id.to_owned())
+    .bind(tenant.as_str().to_owned())
     .fetch_all(&mut *write.tx)
     .await?;
     rows.iter().map(version).collect()
 }
 
-async fn put(write: &mut Write, version: &Version) -> Result<()> {
+async fn put(write: &mut Write, tenant: &Tenant, version: &Version) -> Result<()> {
     let backtest = version.backtest.as_ref().map(ToString::to_string).unwrap_or_default();
     sqlx::query(
         "INSERT INTO rule_versions (kind, id, version, title, owner, review_by, source, stage, authors, asked_by, \
-         approver, note, backtest, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-         ON CONFLICT (kind, id, version) DO UPDATE SET title = excluded.title, owner = excluded.owner, \
+         approver, note, backtest, created_at, updated_at, tenant) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+         ON CONFLICT (tenant, kind, id, version) DO UPDATE SET title = excluded.title, owner = excluded.owner, \
          review_by = excluded.review_by, source = excluded.source, stage = excluded.stage, authors = excluded.authors, \
          asked_by = excluded.asked_by, approver = excluded.approver, note = excluded.note, \
          backtest = excluded.backtest, updated_at = excluded.updated_at",
@@ -191,6 +227,7 @@ async fn put(write: &mut Write, version: &Version) -> Result<()> {
     .bind(backtest)
     .bind(version.created_at.as_micros())
     .bind(version.updated_at.as_micros())
+    .bind(tenant.as_str().to_owned())
     .execute(&mut *write.tx)
     .await?;
     Ok(())

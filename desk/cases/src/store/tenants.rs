@@ -171,6 +171,10 @@ impl CaseStore {
                 return invalid(format!("the source {source:?} is named twice or belongs to another tenant"));
             }
         }
+        // Workers bind a tenant's rules to its sources, so they must hear of this.
+        sqlx::query("UPDATE rule_revision SET revision = revision + 1 WHERE one = 1")
+            .execute(&mut *write.tx)
+            .await?;
         write.commit().await
     }
 }

@@ -20,6 +20,7 @@ pub(crate) async fn asset(
     let (kind, body) = match name.as_str() {
         "desk.css" => (CSS, own(include_str!("../../assets/desk.css"))),
         "desk.js" => (SCRIPT, own(include_str!("../../assets/desk.js"))),
+        "keys.js" => (SCRIPT, own(include_str!("../../assets/keys.js"))),
         "charts.js" => (SCRIPT, own(include_str!("../../assets/charts.js"))),
         "mark.svg" => ("image/svg+xml", own(include_str!("../../assets/mark.svg"))),
         "uplot.js" => (SCRIPT, Bytes::copy_from_slice(&charts()?.script)),

@@ -1,21 +1,20 @@
 //! Cases: the steps of the workflow, the legal form, unmasking, approval, outcome.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::extract::{Extension, Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, Redirect};
 use sha2::{Digest, Sha256};
 use streife_cases::deadlines::deadlines;
-use streife_cases::legal::{ComplaintForm, LegalForm, NormForm, ReachSnapshot, days_left};
+use streife_cases::legal::{LegalForm, days_left};
 use streife_cases::offence::{Catalogue, Complaint, Offence};
 use streife_cases::role::Action;
 use streife_cases::workflow::{
     Actor, Case, CaseEvent, CaseOutcome, CaseState, DismissReason, Disposal, Move, NoticeKind, Opinion, step,
 };
-use streife_domain::{Identity, PostId, Reach, Timestamp};
+use streife_domain::{Identity, PostId, Timestamp};
 
+use super::case_form::{NormBlock, block, filled, gaps};
 use super::case_moves::{asked, moves, noticed};
 use super::item::{Fact, Score, facts, scores};
 use super::show::{day, moment};
@@ -95,21 +94,6 @@ pub(crate) async fn list(
     html(&CasesPage { overdue: rows.iter().filter(late).count(), v, nav: "cases", rows })
 }
 
-pub(crate) struct Tick {
-    id: String,
-    text: String,
-    on: bool,
-}
-
-pub(crate) struct NormBlock {
-    id: String,
-    section: String,
-    title: String,
-    elements: Vec<Tick>,
-    exceptions: Vec<Tick>,
-    other_readings: String,
-}
-
 #[derive(Template)]
 #[template(path = "case.html")]
 struct CasePage {
@@ -123,6 +107,11 @@ struct CasePage {
     identity: Option<Identity>,
     form: LegalForm,
     blocks: Vec<NormBlock>,
+    /// What the form says, for whoever does not write at it: a second person decides on what was found, not on a name.
+    filled: Vec<(String, String)>,
+    edits_form: bool,
+    /// Configured ways to hand a package over.
+    channels: Vec<String>,
     more_norms: Vec<(String, String)>,
     complaint_asked: bool,
     reach_asked: bool,
@@ -134,29 +123,11 @@ struct CasePage {
     events: Vec<(String, String, String, String)>,
     moves: Vec<(&'static str, &'static str)>,
     outcomes: [CaseOutcome; 6],
-    may_work: bool,
     may_seal: bool,
     /// The page looks again by itself; only then, as each look is a read on record.
     waits_for_machine: bool,
     emergency_due: String,
     evidence: Vec<EvidenceLine>,
-}
-
-fn block(v: &Viewer, offence: &Offence, form: Option<&NormForm>) -> NormBlock {
-    let say = |de: &str, en: &str| if v.t.german() { de.to_owned() } else { en.to_owned() };
-    let ticks = |list: &[streife_cases::offence::Element], on: &dyn Fn(&str) -> bool| {
-        list.iter().map(|e| Tick { id: e.id.clone(), text: say(&e.de, &e.en), on: on(&e.id) }).collect()
-    };
-    NormBlock {
-        id: offence.id.clone(),
-        section: offence.section.clone(),
-        title: say(&offence.title_de, &offence.title_en),
-        elements: ticks(&offence.elements, &|id| form.is_some_and(|f| f.elements.get(id) == Some(&true))),
-        exceptions: ticks(&offence.exceptions, &|id| {
-            form.is_some_and(|f| f.exceptions_excluded.get(id) == Some(&true))
-        }),
-        other_readings: form.map(|f| f.other_readings.clone()).unwrap_or_default(),
-    }
 }
 
 pub(crate) async fn show(
@@ -192,6 +163,10 @@ pub(crate) async fn show(
         content: item.map(|item| (pieces(&item), scores(&v, &item), facts(&item, desk.now()))),
         identity,
         blocks: offences.iter().map(|o| block(&v, o, form.considered.get(&o.id))).collect(),
+        // It may name people: for those who see who published, and never behind the glass of an emergency access.
+        filled: case.form.as_ref().filter(|_| sees).map(|form| filled(&v, form)).unwrap_or_default(),
+        channels: desk.sealer.as_ref().map(|sealer| sealer.channels()).unwrap_or_default(),
+        edits_form: v.acts(Action::WorkCase) && case.state == CaseState::LegalForm,
         more_norms: catalogue
             .offences
             .iter()
@@ -222,7 +197,6 @@ pub(crate) async fn show(
             .filter(|(name, _)| v.glass.is_none() && (*name != "approve" || v.may(Action::Approve)))
             .collect(),
         outcomes: CaseOutcome::ALL,
-        may_work: v.acts(Action::WorkCase),
         may_seal: v.acts(Action::Seal),
         waits_for_machine: case.seal.is_none()
             && matches!(case.state, CaseState::Suspect | CaseState::Danger | CaseState::Capturing),
@@ -235,31 +209,6 @@ pub(crate) async fn show(
         case,
         v,
     })
-}
-
-/// What is missing before a draft, in the person's language.
-fn gaps(v: &Viewer, case: &Case) -> Vec<String> {
-    let catalogue = Catalogue::built_in();
-    let mut missing: Vec<String> = Vec::new();
-    for gap in case.form.clone().unwrap_or_default().gaps(catalogue) {
-        let Some((norm, part)) = gap.field.split_once('.') else {
-            missing.push(v.t.of("gap", &gap.field));
-            continue;
-        };
-        let Some(offence) = catalogue.get(norm) else { continue };
-        let text = |list: &[streife_cases::offence::Element]| {
-            let found = list.iter().find(|element| element.id == part)?;
-            Some(if v.t.german() { found.de.clone() } else { found.en.clone() })
-        };
-        let what = match (text(&offence.elements), text(&offence.exceptions)) {
-            (Some(element), _) => format!("{} – {element}", v.t.get("gap.element")),
-            (None, Some(exception)) => format!("{} – {exception}", v.t.get("gap.exception")),
-            (None, None) => v.t.get("case.other_readings").to_owned(),
-        };
-        missing.push(format!("§ {}: {what}", offence.section));
-    }
-    missing.dedup();
-    missing
 }
 
 fn step_of(state: CaseState) -> CaseState {
@@ -437,71 +386,4 @@ async fn seal_now(desk: &DeskState, audited: &Audited, case: &Case) -> Result<()
     };
     audited.viewer.cases.apply(&case.id, actor, what, desk.now()).await?;
     Ok(())
-}
-
-pub(crate) async fn save_form(
-    State(desk): State<DeskState>,
-    Extension(v): Extension<Viewer>,
-    Path(id): Path<String>,
-    Form(fields): Form<Fields>,
-) -> Result<Redirect, Fault> {
-    let case = v.cases.case(&id).await?.ok_or_else(Fault::not_found)?;
-    let form = legal_form(&desk, &case, &fields);
-    let what = Move::FillForm { form: Box::new(form) };
-    v.cases.apply(&id, v.actor(Action::WorkCase)?, what, desk.now()).await?;
-    desk.announce("cases");
-    Ok(Redirect::to(&format!("/cases/{id}")))
-}
-
-fn legal_form(desk: &DeskState, case: &Case, fields: &Fields) -> LegalForm {
-    let text = |name: &str| said(fields, name).to_owned();
-    let mut norms: Vec<String> =
-        case.norms.iter().filter(|norm| !fields.contains_key(&format!("{norm}.drop"))).cloned().collect();
-    let added = text("add_norm");
-    if !added.is_empty() && !norms.contains(&added) {
-        norms.push(added);
-    }
-    let mut considered = BTreeMap::new();
-    for offence in norms.iter().filter_map(|norm| Catalogue::built_in().get(norm)) {
-        let ticked = |kind: &str, id: &str| fields.contains_key(&format!("{}.{kind}.{id}", offence.id));
-        let elements = offence.elements.iter().map(|e| (e.id.clone(), ticked("element", &e.id))).collect();
-        let exceptions_excluded =
-            offence.exceptions.iter().map(|e| (e.id.clone(), ticked("exception", &e.id))).collect();
-        let other_readings = text(&format!("{}.other_readings", offence.id));
-        considered.insert(offence.id.clone(), NormForm { elements, exceptions_excluded, other_readings });
-    }
-    let number = |name: &str| said(fields, name).parse::<u64>().ok();
-    let complaint = Some(ComplaintForm {
-        entitled: text("entitled"),
-        knowledge_on: text("knowledge_on"),
-        filed_on: Some(text("filed_on")).filter(|day| !day.is_empty()),
-    })
-    .filter(|complaint| !complaint.knowledge_on.is_empty());
-    let reach = Some(ReachSnapshot {
-        taken_at: desk.now(),
-        reach: Reach {
-            views: number("views"),
-            likes: None,
-            shares: number("shares"),
-            replies: None,
-            followers: number("followers"),
-        },
-        audience: text("audience"),
-    })
-    .filter(|reach| !reach.audience.is_empty());
-    LegalForm {
-        considered,
-        germany_link: text("germany_link"),
-        time_of_act: text("time_of_act"),
-        place_of_act: text("place_of_act"),
-        accusation: text("accusation"),
-        accused: text("accused"),
-        injured: text("injured"),
-        complaint,
-        reach,
-        danger: fields.contains_key("danger"),
-        legal_basis: text("legal_basis"),
-        related_file_no: text("related_file_no"),
-        measures: text("measures"),
-    }
 }

@@ -6,6 +6,7 @@ pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod beside;
 pub(crate) mod bulk;
+pub(crate) mod case_form;
 mod case_moves;
 pub(crate) mod cases;
 pub(crate) mod export;

@@ -129,6 +129,7 @@ fn named(v: &Viewer, prefix: &str, name: &str) -> String {
 fn span(v: &Viewer, seconds: Option<i64>) -> String {
     match seconds {
         None => "–".to_owned(),
+        Some(seconds) if seconds < 60 => "< 1 min".to_owned(),
         Some(seconds) if seconds < 7_200 => format!("{} min", seconds / 60),
         Some(seconds) if seconds < 2 * 86_400 => format!("{} h", seconds / 3_600),
         Some(seconds) => format!("{} {}", seconds / 86_400, v.t.get("report.days")),

@@ -4,10 +4,12 @@ use askama::Template;
 use axum::extract::{Extension, Form, Path, Query, State};
 use axum::response::{Html, Redirect};
 use streife_cases::role::Action;
-use streife_cases::rulebook::{Change, Kind, MIN_REASON_CHARS, Refusal, Stage, Text, Version, rendered};
+use streife_cases::rulebook::{
+    Change, Kind, MIN_REASON_CHARS, Refusal, Stage, Text, Version, called, rendered,
+};
 
 use super::figures::{Bar, bars};
-use super::rules::base;
+use super::rules::{base, brought, may_take_over};
 use super::show::{day, moment, number};
 use super::{Fields, html, said};
 use crate::diff::{self, Mark};
@@ -84,6 +86,7 @@ pub(crate) struct RulePage {
     chart: Option<ChartView>,
     preview: Option<PreviewView>,
     may_write: bool,
+    may_take_over: bool,
     steps: Vec<&'static str>,
     ask_note: bool,
     own_work: bool,
@@ -112,7 +115,8 @@ pub(crate) async fn rule_text(
 ) -> Result<RuleText, Fault> {
     let (_, book) = v.cases.rule_book().published().await?;
     let source = source.replace("\r\n", "\n");
-    Ok(RuleText { kind, id: id.to_owned(), source, book, today: day(desk.now()) })
+    let tenant = v.cases.tenant();
+    Ok(RuleText { tenant, kind, id: id.to_owned(), source, book, today: day(desk.now()) })
 }
 
 pub(crate) fn refused(v: &Viewer, why: Refusal) -> Fault {
@@ -142,7 +146,7 @@ pub(crate) async fn page(
     preview: Option<Preview>,
 ) -> Result<RulePage, Fault> {
     let versions = v.cases.rule_book().entry(kind, id).await?;
-    let brought = desk.rules.installed().into_iter().find(|one| one.kind == kind && one.id == id);
+    let brought = brought(desk, &v).await?.into_iter().find(|one| one.kind == kind && one.id == id);
     let at = match wanted {
         Some(number) => versions.iter().position(|v| v.number == number).ok_or_else(Fault::not_found)?,
         None => versions.len().saturating_sub(1),
@@ -168,7 +172,10 @@ pub(crate) async fn page(
         None => kind == Kind::Rule && brought.is_some(),
         _ => false,
     };
-    let chart = if chart { Some(chart_view(&desk.figures.rule(id).await?, quota)) } else { None };
+    let called = called(&v.cases.tenant(), id);
+    // What the house's rules hit is counted over everybody's sources: no figure for a tenant.
+    let chart = chart && (version.is_some() || v.cases.tenant().is_house());
+    let chart = if chart { Some(chart_view(&desk.figures.rule(&called).await?, quota)) } else { None };
     let number = version.as_ref().map_or(0, |version| version.number);
     let steps = version.as_ref().map(|version| steps(&v, version, &report)).unwrap_or_default();
     Ok(RulePage {
@@ -182,10 +189,13 @@ pub(crate) async fn page(
         latest,
         installed: brought.as_ref().map(|one| one.state),
         backtest: version.as_ref().and_then(report_view),
-        job: desk.backtests.view(id, number),
+        job: desk.backtests.view(&called, number),
         chart,
         preview: preview.map(|preview| preview_view(&preview)),
-        may_write: v.may(Action::WriteRules) && latest,
+        may_write: v.may(Action::WriteRules)
+            && latest
+            && (version.is_some() || brought.is_none() || may_take_over(&v)),
+        may_take_over: may_take_over(&v),
         ask_note: steps.iter().any(|step| needs_reason(step)),
         own_work: version.as_ref().is_some_and(|version| {
             v.may(Action::ApproveRules)
@@ -331,7 +341,11 @@ pub(crate) async fn save(
         return Err(Fault::bad(v.t.get("rules.name_stays")));
     }
     let (book, actor) = (v.cases.rule_book(), v.actor(Action::WriteRules)?);
-    if address == "new" && !book.entry(kind, &id).await?.is_empty() {
+    let known = !book.entry(kind, &id).await?.is_empty();
+    // The house's rules run for all: a tenant writes its own beside them, under names of its own.
+    let the_houses =
+        !may_take_over(&v) && brought(&desk, &v).await?.iter().any(|one| one.kind == kind && one.id == id);
+    if address == "new" && known || the_houses && !known {
         return Err(Fault::bad(v.t.get("rules.name_taken")));
     }
     book.apply(kind, &id, 0, &actor, Change::Save { text }, desk.now()).await?;

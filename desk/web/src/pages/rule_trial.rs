@@ -7,7 +7,7 @@ use axum::extract::{Form, Path, State};
 use axum::response::{Html, Redirect};
 use serde_json::json;
 use streife_cases::role::Action;
-use streife_cases::rulebook::{Change, Kind, Stage, Text, Version};
+use streife_cases::rulebook::{Change, Kind, Stage, Text, Version, called};
 use streife_cases::store::TenantCases;
 use streife_cases::workflow::Actor;
 use streife_domain::PostId;
@@ -80,7 +80,7 @@ pub(crate) async fn backtest(
     let details = json!({ "version": version.number, "days": BACKTEST_DAYS });
     let reason = format!("{}: {}", about.purpose, about.legal_basis);
     audited.viewer.cases.audit(v.note(desk.now(), "rule.backtest_started", &id, &reason, details)).await?;
-    if let Some(job) = desk.backtests.begin(&id, version.number) {
+    if let Some(job) = desk.backtests.begin(&called(&v.cases.tenant(), &id), version.number) {
         tokio::spawn(run(desk.clone(), audited, text, version.number, actor, job));
     }
     Ok(Redirect::to(&format!("/rules/{id}")))

@@ -10,6 +10,7 @@ use super::html;
 use super::show::{day, moment};
 use crate::fault::Fault;
 use crate::guard::Viewer;
+use crate::lab::Installed;
 use crate::state::DeskState;
 
 /// An entry of the book, or of the rule folder.
@@ -43,6 +44,8 @@ struct RulesPage {
     groups: Vec<Group>,
     waiting: usize,
     may_write: bool,
+    /// Is what is not in this book the house's?
+    shared: bool,
 }
 
 /// Where the pages of a kind lie.
@@ -86,12 +89,38 @@ fn is_overdue(review_by: &str, today: &str) -> bool {
     !review_by.is_empty() && review_by < today
 }
 
+/// What a person finds beside the entries of their own book: the rule folder, and for a tenant what the house has in force.
+pub(crate) async fn brought(desk: &DeskState, v: &Viewer) -> Result<Vec<Installed>, Fault> {
+    let folder = desk.rules.installed();
+    if v.cases.tenant().is_house() {
+        return Ok(folder);
+    }
+    let house = v.cases.rule_book().of_the_house().await?;
+    let replaced = |one: &Installed| house.iter().any(|v| v.kind == one.kind && v.id == one.id);
+    let mut all: Vec<Installed> = folder.into_iter().filter(|one| !replaced(one)).collect();
+    all.extend(house.iter().map(|version| Installed {
+        kind: version.kind,
+        id: version.id.clone(),
+        title: version.text.title.clone(),
+        owner: version.text.owner.clone(),
+        review_by: version.text.review_by.clone(),
+        state: version.stage.as_str(),
+        source: version.text.source.clone(),
+    }));
+    Ok(all)
+}
+
+/// Does a text under the name of a rule from the folder take its place? In the house's book; a tenant's stands beside it.
+pub(crate) fn may_take_over(v: &Viewer) -> bool {
+    v.cases.tenant().is_house()
+}
+
 pub(crate) async fn list(
     State(desk): State<DeskState>,
     Extension(v): Extension<Viewer>,
 ) -> Result<Html<String>, Fault> {
     let versions = v.cases.rule_book().versions().await?;
-    let (installed, today) = (desk.rules.installed(), day(desk.now()));
+    let (installed, today) = (brought(&desk, &v).await?, day(desk.now()));
     let groups: Vec<Group> = Kind::ALL
         .into_iter()
         .map(|kind| {
@@ -103,7 +132,9 @@ pub(crate) async fn list(
                     entry(&group, &today)
                 })
                 .collect();
-            let masked = |id: &str| entries.iter().any(|entry| entry.id == id && entry.stage != "draft");
+            let masked = |id: &str| {
+                may_take_over(&v) && entries.iter().any(|entry| entry.id == id && entry.stage != "draft")
+            };
             let brought: Vec<Entry> = installed
                 .iter()
                 .filter(|one| one.kind == kind && !masked(&one.id))
@@ -128,5 +159,6 @@ pub(crate) async fn list(
         })
         .collect();
     let waiting = groups.iter().flat_map(|group| &group.entries).filter(|entry| entry.asked).count();
-    html(&RulesPage { nav: "rules", groups, waiting, may_write: v.may(Action::WriteRules), v })
+    let shared = !may_take_over(&v);
+    html(&RulesPage { nav: "rules", groups, waiting, may_write: v.may(Action::WriteRules), shared, v })
 }

@@ -11,7 +11,7 @@ use streife_store::queries::{Prefilter, RecentPost};
 use streife_web::lab::{BacktestFigures, History, Preview, PreviewHit, Progress, RuleText};
 use streife_web::reader::ReadError;
 
-use super::lab::{DRAFT, RuleLab};
+use super::lab::{RuleLab, is_draft};
 use super::reader::read_error;
 use crate::commands::rules::{prefilter, row_view};
 use crate::open;
@@ -37,7 +37,7 @@ impl RuleLab {
         let position = set
             .rules()
             .iter()
-            .position(|rule| &*rule.file == DRAFT)
+            .position(|rule| is_draft(rule, text))
             .ok_or_else(|| ReadError("the rule does not compile".to_owned()))?;
         let prefilter = prefilter(&self.store, &set, position, since).await.map_err(read_error)?;
         Ok(Ready { set, position, prefilter })

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use streife_cases::rulebook::{Kind, Text};
+use streife_cases::rulebook::{Kind, Text, called, folder};
+use streife_cases::tenant::Tenant;
 use streife_rules::{
     Compiled, Expect, NotLive, Problem, Rule, RuleSet, Scratch, SourceFile, Tongue, may_go_live,
 };
@@ -12,8 +13,15 @@ use streife_web::lab::{About, Installed, RuleCheck, RuleProblem, RuleReport, Rul
 
 use crate::open;
 
-/// The file name of a text that is being checked.
-pub(super) const DRAFT: &str = "desk/draft.yaml";
+/// The file name of a text that is being checked; where it lies says which lists and sources it sees.
+fn draft_path(tenant: &Tenant) -> String {
+    format!("{}/draft.yaml", folder(tenant))
+}
+
+/// Is this rule the text that is being checked?
+pub(super) fn is_draft(rule: &Rule, text: &RuleText) -> bool {
+    *rule.file == *draft_path(&text.tenant)
+}
 
 /// The rule engine over the rule folder, the rule book and the stored posts.
 pub(crate) struct RuleLab {
@@ -36,12 +44,13 @@ impl RuleLab {
 
     /// Compiles a text with the book and the folder: what comes first counts.
     pub(super) fn compile(&self, text: &RuleText) -> Compiled {
-        let folder = self.files();
-        let itself = format!("desk/{}/{}.", text.kind.as_str(), text.id);
+        let installed = self.files();
+        let (draft, home) = (draft_path(&text.tenant), folder(&text.tenant));
+        let itself = format!("{home}/{}/{}.", text.kind.as_str(), text.id);
         let book = text.book.iter().filter(|file| !file.path.starts_with(&itself));
-        let mut files = vec![SourceFile { path: DRAFT, text: &text.source }];
+        let mut files = vec![SourceFile { path: &draft, text: &text.source }];
         files.extend(book.map(|file| SourceFile { path: &file.path, text: &file.yaml }));
-        files.extend(folder.iter().map(|(path, text)| SourceFile { path, text }));
+        files.extend(installed.iter().map(|(path, text)| SourceFile { path, text }));
         RuleSet::compile(&files, &text.today)
     }
 }
@@ -66,22 +75,23 @@ fn tests(set: &RuleSet, rule: &Rule, foreign: bool) -> Vec<TestLine> {
         number: n + 1,
         rule: if foreign { rule.id.clone() } else { String::new() },
         expect_hit: trial.expect.unwrap_or(Expect::Hit) == Expect::Hit,
-        hit: trial.with_post(|post| set.matches(position, post, &mut scratch)),
+        hit: trial.with_post(|post| set.matches_anywhere(position, post, &mut scratch)),
         text: trial.text.clone(),
     };
     rule.tests.iter().enumerate().map(run).collect()
 }
 
-fn draft_rule(set: &RuleSet) -> Option<&Rule> {
-    set.rules().iter().find(|rule| &*rule.file == DRAFT)
+fn draft_rule<'s>(set: &'s RuleSet, text: &RuleText) -> Option<&'s Rule> {
+    set.rules().iter().find(|rule| is_draft(rule, text))
 }
 
 impl RuleCheck for RuleLab {
     fn check(&self, text: &RuleText, german: bool) -> RuleReport {
         let tongue = if german { Tongue::German } else { Tongue::English };
         let Compiled { set, problems } = self.compile(text);
-        let problems = problems.iter().filter(|p| p.file == DRAFT).map(|p| problem(p, tongue)).collect();
-        match (text.kind, draft_rule(&set)) {
+        let draft = draft_path(&text.tenant);
+        let problems = problems.iter().filter(|p| p.file == draft).map(|p| problem(p, tongue)).collect();
+        match (text.kind, draft_rule(&set, text)) {
             (Kind::Rule, Some(rule)) => RuleReport {
                 problems,
                 tests: tests(&set, rule, false),
@@ -99,7 +109,7 @@ impl RuleCheck for RuleLab {
             },
             (Kind::List, _) => {
                 // A changed list changes rules: the tests of all that use it are run with it.
-                let name = format!("{}@", text.id);
+                let name = format!("{}@", called(&text.tenant, &text.id));
                 let uses = |rule: &&Rule| rule.lists.iter().any(|list| list.starts_with(&name));
                 let tests =
                     set.rules().iter().filter(uses).flat_map(|rule| tests(&set, rule, true)).collect();
@@ -111,7 +121,7 @@ impl RuleCheck for RuleLab {
 
     fn not_live(&self, text: &RuleText, approver: &str, has_backtest: bool) -> Option<&'static str> {
         let compiled = self.compile(text);
-        let Some(rule) = draft_rule(&compiled.set) else { return Some("test_fails") };
+        let Some(rule) = draft_rule(&compiled.set, text) else { return Some("test_fails") };
         let failing =
             tests(&compiled.set, rule, false).iter().find(|test| !test.ok()).map(|test| test.number);
         match may_go_live(rule, approver, has_backtest, failing) {
@@ -180,6 +190,7 @@ mod tests_of_lab {
 
     fn text(kind: Kind, id: &str, source: &str) -> RuleText {
         RuleText {
+            tenant: Tenant::house(),
             kind,
             id: id.to_owned(),
             source: source.to_owned(),

@@ -46,6 +46,10 @@ impl EvidenceSealer for Sealer {
         shown
     }
 
+    fn channels(&self) -> Vec<String> {
+        self.handover.names()
+    }
+
     async fn approved(&self, case: &Case) {
         // What fails is told in the status and tried again by the round over all cases.
         if let Err(error) = self.evidence.package(&case.id).await {

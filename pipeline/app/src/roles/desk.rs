@@ -119,7 +119,7 @@ pub(crate) async fn serve(
         history: lab,
         sealer: Some(Arc::new(Sealer {
             evidence: Arc::clone(&evidence),
-            handover: Handovers::new(config, paths)?,
+            handover: Handovers::new(config, paths, demo)?,
         })),
         clock: Arc::clone(&clock),
         signing_key,

@@ -12,6 +12,7 @@ use crate::compile::table::{Guard, TableBuilder};
 use crate::evaluate::{level_index, plain_name};
 use crate::limits::{MAX_PHRASE_WORDS, MAX_REGEX_BYTES, MAX_REGEXES};
 use crate::source::List;
+use crate::space::{meanings, plain};
 use crate::syntax::ast::{Expr, Field, Kind, Pattern, Term, Value};
 use crate::syntax::nearest;
 
@@ -25,6 +26,7 @@ pub(crate) struct Lowering<'l, 's> {
 /// What one rule needs while it is lowered.
 pub(crate) struct RuleLowering<'r, 'l, 's> {
     shared: &'r mut Lowering<'l, 's>,
+    space: &'r str,
     level: FoldLevel,
     regexes: usize,
     pub(crate) findings: Vec<Finding>,
@@ -41,10 +43,16 @@ impl<'l, 's> Lowering<'l, 's> {
         Self { sources, lists: Vec::new(), by_name: FxHashMap::default() }
     }
 
-    /// Lowers one expression of a rule.
-    pub(crate) fn lower(&mut self, expr: &Expr, fold: FoldLevel) -> (Step, Vec<Finding>, Vec<String>) {
+    /// Lowers one expression of a rule of this space.
+    pub(crate) fn lower(
+        &mut self,
+        space: &str,
+        expr: &Expr,
+        fold: FoldLevel,
+    ) -> (Step, Vec<Finding>, Vec<String>) {
         let mut rule = RuleLowering {
             shared: self,
+            space,
             level: base_level(fold),
             regexes: 0,
             findings: Vec::new(),
@@ -115,9 +123,18 @@ impl RuleLowering<'_, '_, '_> {
         }
     }
 
+    /// The list that is meant by `name` in this space.
+    fn called(&self, name: &str) -> Option<String> {
+        meanings(self.space, name).find(|called| self.shared.sources.contains_key(called))
+    }
+
     fn source(&mut self, name: &str, at: usize) -> Option<&List<'_>> {
-        if !self.shared.sources.contains_key(name) {
-            let (english, german) = match nearest(name, self.shared.sources.keys().map(String::as_str)) {
+        let Some(called) = self.called(name) else {
+            let known = self.shared.sources.keys().filter_map(|known| {
+                // What another space has is not told.
+                plain(self.space, known).or_else(|| plain("", known))
+            });
+            let (english, german) = match nearest(name, known) {
                 Some(meant) => (format!("did you mean ${meant}?"), format!("meinten Sie ${meant}?")),
                 None => (
                     format!("add a document `list: {name}`"),
@@ -129,9 +146,10 @@ impl RuleLowering<'_, '_, '_> {
                 (format!("there is no list `{name}`, or it has errors"), english),
                 (format!("es gibt keine Liste `{name}`, oder sie hat Fehler"), german),
             ));
-        }
-        let list = self.shared.sources.get(name)?;
-        let used = format!("{name}@{}", list.version);
+            return None;
+        };
+        let list = self.shared.sources.get(&called)?;
+        let used = format!("{called}@{}", list.version);
         if !self.lists_used.contains(&used) {
             self.lists_used.push(used);
         }
@@ -144,7 +162,7 @@ impl RuleLowering<'_, '_, '_> {
             Pattern::Regex(text) => self.regex(text, term.raw, at),
             Pattern::List(name) => {
                 self.source(name, at);
-                self.shared.list(name, level).map(What::List)
+                self.called(name).and_then(|called| self.shared.list(&called, level)).map(What::List)
             }
             Pattern::Word(text) | Pattern::Phrase(text)
                 if matches!(term.field, Some(Field::Domain | Field::Mention)) =>

@@ -17,6 +17,7 @@ pub(crate) use suppression::{FIELDS as SUPPRESSION_FIELDS, Suppression};
 use crate::date::Day;
 use crate::problem::{Problem, Severity};
 use crate::set::SourceFile;
+use crate::space::{self, Spaces, called};
 use crate::syntax::{Window, nearest};
 use crate::yaml::{self, File, Node, NodeKind};
 use crate::{Rule, limits::MAX_PROBLEMS_PER_FILE};
@@ -39,6 +40,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) lists: BTreeMap<String, List<'a>>,
     pub(crate) suppressions: Vec<Suppression<'a>>,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) spaces: Spaces,
     /// Places in `rules` by id.
     positions: rustc_hash::FxHashMap<String, usize>,
 }
@@ -51,6 +53,10 @@ pub(crate) fn read<'a>(files: &[SourceFile<'a>], today: Day) -> Sources<'a> {
     let mut sources = Sources::default();
     for file in files {
         let file = File { path: file.path, text: file.text };
+        if space::names_sources(file.path) {
+            sources.spaces.read(&file);
+            continue;
+        }
         let before = sources.problems.len();
         let (documents, problems) = yaml::read(&file);
         sources.problems.extend(problems);
@@ -78,12 +84,14 @@ impl<'a> Sources<'a> {
         let key = pairs.iter().filter_map(|(key, _)| key.text()).find(|key| DOCUMENT_KEYS.contains(key));
         match key {
             Some("id") => {
-                if let Some(source) = rule::read(file, node, today, &mut self.problems) {
+                if let Some(mut source) = rule::read(file, node, today, &mut self.problems) {
+                    source.rule.id = called(space::space_of(file.path), &source.rule.id);
                     self.add_rule(source, node);
                 }
             }
             Some("list" | "bank") => {
-                if let Some(list) = list::read(file, node, today, &mut self.problems) {
+                if let Some(mut list) = list::read(file, node, today, &mut self.problems) {
+                    list.name = called(space::space_of(file.path), &list.name);
                     self.add_list(list, node);
                 }
             }

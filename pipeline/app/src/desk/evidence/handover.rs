@@ -26,6 +26,9 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 /// A receipt is small.
 const MAX_RECEIPT_BYTES: usize = 64 * 1024;
 
+/// The way of a demonstration.
+const DEMO_WAY: &str = "demo-folder";
+
 /// The configured ways.
 pub(crate) struct Handovers {
     ways: Vec<HandoverSection>,
@@ -47,8 +50,13 @@ pub(crate) enum HandoverError {
 }
 
 impl Handovers {
-    /// From the configuration.
-    pub(crate) fn new(config: &Config, paths: &Paths) -> Result<Self, Failure> {
+    /// From the configuration. In a demonstration that names no way there is one: a folder beside the data.
+    pub(crate) fn new(config: &Config, paths: &Paths, demo: bool) -> Result<Self, Failure> {
+        let mut ways = config.evidence.handover.clone();
+        if demo && ways.is_empty() {
+            let to = HandoverTo::Folder(paths.data.join("handover"));
+            ways.push(HandoverSection { name: DEMO_WAY.to_owned(), to, notify: None });
+        }
         for way in &config.evidence.handover {
             if let HandoverTo::Box { url, .. } = &way.to {
                 check_url(url).map_err(|why| {
@@ -62,12 +70,17 @@ impl Handovers {
             ..HttpConfig::default()
         };
         Ok(Self {
-            ways: config.evidence.handover.clone(),
+            ways,
             from: address(&config.evidence.contact).unwrap_or("streife@localhost").to_owned(),
             outbox: paths.data.join(OUTBOX),
             key: SigningKey::from_bytes(&signing_key(paths)?),
             http: Http::new(&http, open::clock()).map_err(|e| Failure::configuration(e.to_string()))?,
         })
+    }
+
+    /// The names of the ways.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.ways.iter().map(|way| way.name.clone()).collect()
     }
 
     /// Hands over by the way named `channel`; another text is what a person did by hand, and recorded as such.

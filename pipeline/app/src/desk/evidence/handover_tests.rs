@@ -119,7 +119,7 @@ fn handovers(folder: &Path, honest: &str, lying: &str) -> Handovers {
         folder.join("usb").display()
     );
     let config = crate::config::read(&text, &[]).unwrap();
-    Handovers::new(&config, &Paths::new(&config, Some(folder))).unwrap()
+    Handovers::new(&config, &Paths::new(&config, Some(folder)), false).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
