@@ -39,5 +39,6 @@ sh tests/servers/postgres.sh start "$(free_port)" "$work/postgres"
 sh tests/servers/postgres.sh start "$(free_port)" "$work/tls"
 export STREIFE_TEST_POSTGRES STREIFE_TEST_POSTGRES_TLS STREIFE_TEST_AUTHORITY=$work/house.pem STREIFE_TEST_STRANGER=$work/stranger.pem
 STREIFE_TEST_POSTGRES=$(cat "$work/postgres/url")
+export DATABASE_URL=$STREIFE_TEST_POSTGRES
 STREIFE_TEST_POSTGRES_TLS=$(cat "$work/tls/url")
 cargo test --locked --quiet -p streife-cases
