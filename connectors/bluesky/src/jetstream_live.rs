@@ -20,7 +20,7 @@ use url::Url;
 use zstd::bulk::Decompressor;
 
 use crate::jetstream::{self, MAX_EVENT_BYTES};
-use crate::place::Place;
+use crate::place::{Noted, Place};
 use crate::record::POST;
 use crate::stream::{Frame, RECONNECT_WAIT, Stream};
 
@@ -206,7 +206,7 @@ impl Jetstream {
         Ok(place)
     }
 
-    /// Reads the frames that are new; notes them in `place`.
+    /// Reads the frames that are new; notes them in `place`. Its number is gone when the server counts anew.
     fn read(&mut self, frames: Vec<Frame>, place: &mut Place) -> Parsed {
         let mut parsed = Parsed::default();
         let (now, rewind_us) = (self.deps.clock.now(), self.rewind_us());
@@ -223,9 +223,15 @@ impl Jetstream {
             };
             let before = (parsed.events.len(), parsed.problems.len());
             let position = jetstream::read(&event, || "frame".to_owned(), now, &self.context, &mut parsed);
-            if !place.note(position, &event, rewind_us) {
+            let noted = place.note(position, &event, rewind_us);
+            if noted != Noted::New {
                 parsed.events.truncate(before.0);
                 parsed.problems.truncate(before.1);
+            }
+            if noted == Noted::Renumbered {
+                tracing::warn!(source.name = %self.context.source, "the server counts anew: it is asked by time");
+                place.seq = None;
+                break;
             }
         }
         parsed
@@ -247,8 +253,12 @@ impl Connector for Jetstream {
             place = self.reconnect(place).await?;
         }
         let (frames, closed) = self.stream.batch(&place.endpoint).await?;
+        let was_numbered = place.seq.is_some();
         let parsed = self.read(frames, &mut place);
-        if !closed {
+        if was_numbered && place.seq.is_none() {
+            // What follows on this connection is from the middle of the new count.
+            self.stream.close();
+        } else if !closed {
             self.stream.advance(place.clone());
         } else if parsed.events.is_empty() && parsed.ignored.contains_key("stream_error") {
             // An error alone is no progress: the driver waits longer each time.

@@ -4,6 +4,7 @@
 //! events out of order: in a recording of the public service every second event is older than one before it. There, a
 //! reconnect goes back some seconds and what comes again is recognised by its hash.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fmt::Write;
 
@@ -22,12 +23,26 @@ pub(crate) struct Place {
     /// Number of the last event the log has, where the server numbers them.
     #[serde(default)]
     pub(crate) seq: Option<i64>,
+    /// The time of that event: a server that was set up anew has another event under the number.
+    #[serde(default)]
+    seq_time_us: Option<i64>,
     /// The latest time of an event the log has, in microseconds.
     #[serde(default)]
     pub(crate) time_us: Option<i64>,
     /// Events without number, as far back as a reconnect goes.
     #[serde(default)]
     recent: Recent,
+}
+
+/// What an event is to a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// Not seen before; it is part of the place from now on.
+    New,
+    /// Seen already.
+    Known,
+    /// The server counts anew: numbers say nothing, times do.
+    Renumbered,
 }
 
 impl Place {
@@ -37,24 +52,27 @@ impl Place {
         Self { endpoint, seq, ..self }
     }
 
-    /// Notes an event; `false` when it was had already. `rewind_us` is how far a reconnect goes back.
-    pub(crate) fn note(&mut self, position: Position, event: &[u8], rewind_us: i64) -> bool {
+    /// Notes an event. `rewind_us` is how far a reconnect goes back.
+    pub(crate) fn note(&mut self, position: Position, event: &[u8], rewind_us: i64) -> Noted {
         if let Some(seq) = position.seq {
-            if self.seq.is_some_and(|last| seq <= last) {
-                return false;
+            // A server sends its events in the order of their numbers, from the cursor on, that one included.
+            match self.seq.map(|last| seq.cmp(&last)) {
+                Some(Ordering::Equal) if position.time_us == self.seq_time_us => return Noted::Known,
+                Some(Ordering::Equal | Ordering::Less) => return Noted::Renumbered,
+                Some(Ordering::Greater) | None => {}
             }
-            self.seq = Some(seq);
+            (self.seq, self.seq_time_us) = (Some(seq), position.time_us);
             // Numbers tell exactly; hashes from before the server numbered its events are not needed any more.
             self.recent.0.clear();
         } else if let Some(time) = position.time_us {
             let hash = short_hash(event);
             if self.recent.0.iter().any(|(_, known)| *known == hash) {
-                return false;
+                return Noted::Known;
             }
             self.recent.push(time, hash, rewind_us);
         }
         self.time_us = self.time_us.max(position.time_us);
-        true
+        Noted::New
     }
 }
 
@@ -124,10 +142,14 @@ mod tests {
     #[test]
     fn an_event_older_than_the_last_is_new() {
         let mut place = Place::default();
-        assert!(place.note(timed(2_000), b"a", REWIND));
-        assert!(place.note(timed(1_000), b"b", REWIND), "disorder is no repetition");
-        assert!(place.note(timed(2_000), b"c", REWIND), "two events of one microsecond are two");
-        assert!(!place.note(timed(1_000), b"b", REWIND));
+        assert_eq!(place.note(timed(2_000), b"a", REWIND), Noted::New);
+        assert_eq!(place.note(timed(1_000), b"b", REWIND), Noted::New, "disorder is no repetition");
+        assert_eq!(
+            place.note(timed(2_000), b"c", REWIND),
+            Noted::New,
+            "two events of one microsecond are two"
+        );
+        assert_eq!(place.note(timed(1_000), b"b", REWIND), Noted::Known);
         assert_eq!(place.time_us, Some(2_000));
     }
 
@@ -138,7 +160,7 @@ mod tests {
         let text = serde_json::to_string(&place).unwrap();
         let mut back: Place = serde_json::from_str(&text).unwrap();
         assert_eq!(back, place);
-        assert!(!back.note(timed(1), b"a", REWIND));
+        assert_eq!(back.note(timed(1), b"a", REWIND), Noted::Known);
         // What a reconnect cannot bring again is forgotten.
         back.note(timed(10_000_000), b"z", REWIND);
         assert_eq!(back.recent.0.len(), 1);
@@ -148,7 +170,7 @@ mod tests {
     fn the_memory_is_bounded() {
         let mut place = Place::default();
         for n in 0..10_000i64 {
-            assert!(place.note(timed(n), &n.to_le_bytes(), REWIND));
+            assert_eq!(place.note(timed(n), &n.to_le_bytes(), REWIND), Noted::New);
         }
         assert_eq!(place.recent.0.len(), MAX_RECENT);
     }
@@ -156,10 +178,21 @@ mod tests {
     #[test]
     fn numbers_are_exact_and_belong_to_one_server() {
         let mut place = Place::default().at("a".to_owned());
-        assert!(place.note(numbered(7), b"a", REWIND));
-        assert!(!place.note(numbered(7), b"b", REWIND), "a cursor is inclusive");
-        assert!(place.note(numbered(8), b"a", REWIND));
+        assert_eq!(place.note(numbered(7), b"a", REWIND), Noted::New);
+        assert_eq!(place.note(numbered(7), b"a", REWIND), Noted::Known, "a cursor is inclusive");
+        assert_eq!(place.note(numbered(8), b"b", REWIND), Noted::New);
         assert_eq!(place.clone().at("a".to_owned()).seq, Some(8));
-        assert!(place.at("b".to_owned()).note(numbered(3), b"a", REWIND));
+        assert_eq!(place.at("b".to_owned()).note(numbered(3), b"a", REWIND), Noted::New);
+    }
+
+    #[test]
+    fn a_server_that_counts_anew_is_noticed() {
+        let mut place = Place::default().at("a".to_owned());
+        place.note(numbered(700), b"a", REWIND);
+        assert_eq!(place.note(numbered(3), b"c", REWIND), Noted::Renumbered);
+        let other = Position { seq: Some(700), time_us: Some(99) };
+        assert_eq!(place.note(other, b"d", REWIND), Noted::Renumbered, "another event under the number");
+        place.seq = None;
+        assert_eq!(place.note(numbered(3), b"c", REWIND), Noted::New);
     }
 }
