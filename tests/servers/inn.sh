@@ -44,7 +44,7 @@ moderatormailer: nobody@example.org
 runasuser: $user
 runasgroup: $group
 bindaddress: 127.0.0.1
-bindaddress6: none
+bindaddress6: "::1"
 port: $1
 enableoverview: true
 ovmethod: tradindexed
@@ -121,12 +121,14 @@ start() { # port, folder
 stop() { # folder
     [ -f "$1/pid" ] || return 0
     pid=$(cat "$1/pid")
-    kill "$pid" 2>/dev/null || return 0
+    export INNCONF="$1/etc/inn.conf" LD_LIBRARY_PATH="$(libraries)"
+    # It takes no signal while it sleeps.
+    (cd / && exec_unprivileged "$home/usr/lib/news/bin/ctlinnd" -t 10 shutdown test) >>"$1/log/start" 2>&1 || kill -9 "$pid" 2>/dev/null || true
     for _ in $(seq 60); do
-        kill -0 "$pid" 2>/dev/null || return 0
+        { [ -d "/proc/$pid" ] && ! grep -q "^State:.Z" "/proc/$pid/status" 2>/dev/null; } || break
         sleep 0.5
     done
-    kill -9 "$pid" 2>/dev/null || true
+    rm -f "$1"/run/*
 }
 
 case ${1:-} in

@@ -64,6 +64,11 @@ impl<'a> Watched<'a> {
         assert_eq!(self.said().len(), wanted, "more than was wanted: {:?}", self.said());
     }
 
+    /// One fetch, whatever it brings.
+    pub async fn visit(&mut self) {
+        self.fetch(PATIENCE).await;
+    }
+
     async fn fetch(&mut self, limit: Duration) {
         match tokio::time::timeout(limit, self.connector.fetch(self.cursor.as_ref())).await {
             // A stream with nothing to say.
