@@ -7,6 +7,7 @@
 #   wordpress.sh edit FOLDER NUMBER TEXT    changes the text of an article
 #   wordpress.sh delete FOLDER NUMBER       deletes it for good
 #   wordpress.sh stop FOLDER
+#   wordpress.sh again PORT FOLDER          starts it again on its data
 #   wordpress.sh fetch                      only installs the packages, where it may
 #
 # Articles are at /?p=NUMBER, an author's page is /?author=NUMBER_OF_AUTHOR (the first author has 1).
@@ -24,7 +25,7 @@ fetch() {
 
 database() { # folder
     mkdir -p "$1/db"
-    mariadb-install-db --no-defaults --datadir="$1/db" --auth-root-authentication-method=normal --skip-test-db >"$1/log" 2>&1 || fail "no database: $(tail -3 "$1/log")"
+    [ -d "$1/db/mysql" ] || mariadb-install-db --no-defaults --datadir="$1/db" --auth-root-authentication-method=normal --skip-test-db >"$1/log" 2>&1 || fail "no database: $(tail -3 "$1/log")"
     mariadbd --no-defaults --datadir="$1/db" --socket="$1/db.sock" --pid-file="$1/db.pid" --skip-networking --user="$(id -un)" \
         --innodb-buffer-pool-size=32M >>"$1/log" 2>&1 &
     for _ in $(seq 60); do
@@ -76,6 +77,16 @@ case 'delete':
 }
 PHP
     act install >>"$folder/log" 2>&1 || fail "WordPress could not be installed: $(tail -3 "$folder/log")"
+    serve "$1"
+}
+
+again() { # port, folder
+    folder=$(cd "$2" && pwd)
+    database "$folder"
+    serve "$1"
+}
+
+serve() { # port
     # A session of its own, because the workers outlive their parent.
     PHP_CLI_SERVER_WORKERS=4 setsid php -S "127.0.0.1:$1" -t "$folder/www" >>"$folder/log" 2>&1 &
     echo $! >"$folder/web.pid"
@@ -90,7 +101,13 @@ act() { php "$folder/do.php" "$@"; }
 
 stop() { # folder
     [ ! -f "$1/web.pid" ] || kill -- "-$(cat "$1/web.pid")" 2>/dev/null || true
-    [ ! -f "$1/db.pid" ] || kill "$(cat "$1/db.pid")" 2>/dev/null || true
+    [ -f "$1/db.pid" ] || return 0
+    pid=$(cat "$1/db.pid")
+    kill "$pid" 2>/dev/null || return 0
+    for _ in $(seq 60); do
+        kill -0 "$pid" 2>/dev/null || return 0
+        sleep 0.5
+    done
 }
 
 case ${1:-} in
@@ -101,6 +118,7 @@ post | comment | edit | delete)
     act "$what" "$@"
     ;;
 stop) stop "$2" ;;
+again) again "$2" "$3" ;;
 fetch) fetch ;;
-*) fail "usage: wordpress.sh start PORT FOLDER | post FOLDER AUTHOR TITLE TEXT | comment FOLDER NUMBER AUTHOR TEXT | edit FOLDER NUMBER TEXT | delete FOLDER NUMBER | stop FOLDER | fetch" ;;
+*) fail "usage: wordpress.sh start PORT FOLDER | post FOLDER AUTHOR TITLE TEXT | comment FOLDER NUMBER AUTHOR TEXT | edit FOLDER NUMBER TEXT | delete FOLDER NUMBER | stop FOLDER | again PORT FOLDER | fetch" ;;
 esac

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Connectors against real servers on loopback, each installed and started by its script in tests/servers:
-#   microsocks (onion names through SOCKS5), synapse (Matrix), gotosocial (Mastodon's interface).
+#   microsocks (onion names through SOCKS5), synapse (Matrix), gotosocial (Mastodon's interface), inn (news),
+#   wordpress (feeds and pages), bluesky (a PDS and Jetstream behind it).
+# Posts, edits, deletions, and restarts of the servers and of our side in between.
 # `connectors.sh NAME...` runs some of them. A server that cannot be had on this machine is skipped and says so.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -54,8 +56,33 @@ gotosocial() {
     STREIFE_TEST_MASTODON="$port $token" cargo test --locked --quiet -p streife-mastodon --test real -- --ignored
 }
 
+inn() {
+    local port
+    port=$(free_port)
+    start inn "$port" || return 0
+    STREIFE_TEST_NNTP="$port $work/inn" cargo test --locked --quiet -p streife-nntp --test real -- --ignored
+}
+
+wordpress() {
+    local port
+    port=$(free_port)
+    start wordpress "$port" || return 0
+    STREIFE_TEST_WORDPRESS="$port $work/wordpress" cargo test --locked --quiet -p streife-feed --test real -- --ignored
+}
+
+bluesky() {
+    local pds jetstream plc did
+    sh "$servers/jetstream.sh" fetch >"$work/jetstream.log" 2>&1 || { cannot jetstream; return 0; }
+    pds=$(free_port) jetstream=$(free_port)
+    start pds "$pds" || return 0
+    read -r plc did < <(sh "$servers/pds.sh" act "$work/pds" addresses)
+    sh "$servers/jetstream.sh" start "$jetstream" "$work/jetstream" "$pds" "$plc" "$did" || return 1
+    running+=(jetstream)
+    STREIFE_TEST_BLUESKY="$pds $work/pds $jetstream $work/jetstream" cargo test --locked --quiet -p streife-bluesky --test real -- --ignored
+}
+
 wanted=("$@")
-[ ${#wanted[@]} -eq 0 ] && wanted=(microsocks synapse gotosocial)
+[ ${#wanted[@]} -eq 0 ] && wanted=(microsocks synapse gotosocial inn wordpress bluesky)
 for name in "${wanted[@]}"; do
     echo "== $name"
     "$name" || { status=1; echo "== $name: FAILED"; }

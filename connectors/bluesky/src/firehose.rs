@@ -17,13 +17,17 @@ use url::Url;
 
 use crate::car::{self, Cbor};
 use crate::record::{self, POST, Post};
-use crate::stream::{Frame, Stream};
+use crate::stream::{Frame, RECONNECT_WAIT, Stream};
 use crate::{PLATFORM, jetstream};
 
 /// The name of this kind.
 pub const KIND: &str = "firehose";
 /// The protocol's own limit is 5 MB a frame.
 const MAX_FRAME_BYTES: usize = 5 * 1024 * 1024;
+/// Names of errors are words.
+const MAX_ERROR_CHARS: usize = 60;
+/// What a server says whose numbers do not reach our cursor: it was set up anew and counts from 1 again.
+const FROM_THE_FUTURE: &str = "FutureCursor";
 
 /// Reads one frame, or a recording of many with a length (four bytes, little-endian) before each.
 pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
@@ -64,40 +68,51 @@ fn is_recording(body: &[u8]) -> bool {
     length <= body.len() - 4 && (0xa0..=0xb7).contains(first)
 }
 
-/// Reads a frame into `parsed`; its sequence number when it has one.
+/// What a frame says of the stream itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Says {
+    /// Up to here.
+    Seq(i64),
+    /// Ends it, with the name of an error.
+    Error(String),
+    #[default]
+    Nothing,
+}
+
+/// Reads a frame into `parsed`. An error of the server is no part of the record: it is only reported.
 fn read_frame(
     frame: &Bytes,
     at: &str,
     observation: &Observation,
     context: &ParseContext,
     parsed: &mut Parsed,
-) -> Option<i64> {
+) -> Says {
     let decoded = car::cbor(frame).and_then(|(header, rest)| Ok((header, car::cbor(rest)?.0)));
     let (header, body) = match decoded {
         Ok(both) => both,
         Err(message) => {
             parsed.problem(at, RejectCode::BadField, message, frame.clone());
-            return None;
+            return Says::Nothing;
         }
     };
     if header.get("op").and_then(Cbor::as_i64) == Some(-1) {
+        parsed.ignore("stream_error");
         let error = body.get("error").and_then(Cbor::as_str).unwrap_or("unnamed");
-        parsed.problem(
-            at,
-            RejectCode::BadField,
-            format!("the server reports an error: {error:.60}"),
-            frame.clone(),
-        );
-        return None;
+        return Says::Error(error.chars().take(MAX_ERROR_CHARS).collect());
     }
     match header.get("t").and_then(Cbor::as_str) {
         Some("#commit") => read_commit(&body, at, frame, observation, context, parsed),
         Some("#account") => read_account(&body, frame, observation, context, parsed),
         Some("#identity" | "#handle") => parsed.ignore("identity"),
-        Some("#sync" | "#info" | "#migrate" | "#tombstone") => parsed.ignore("stream_notice"),
+        // Its one notice is that the cursor was older than anything the server has.
+        Some("#info") => {
+            tracing::warn!(source.name = %context.source, "the cursor was too old for the server: there is a gap");
+            parsed.ignore("gap");
+        }
+        Some("#sync" | "#migrate" | "#tombstone") => parsed.ignore("stream_notice"),
         _ => parsed.problem(at, RejectCode::UnknownSchema, "a frame of unknown type", frame.clone()),
     }
-    body.get("seq").and_then(Cbor::as_i64)
+    body.get("seq").and_then(Cbor::as_i64).map_or(Says::Nothing, Says::Seq)
 }
 
 fn read_account(
@@ -227,7 +242,7 @@ struct Firehose {
     context: ParseContext,
     config: Config,
     deps: Deps,
-    stream: Stream,
+    stream: Stream<Option<i64>>,
 }
 
 #[async_trait]
@@ -235,7 +250,7 @@ impl Connector for Firehose {
     async fn fetch(&mut self, cursor: Option<&Cursor>) -> Result<Fetched, FetchError> {
         let mut place: Place = Cursor::read(cursor);
         let endpoint = self.config.endpoint.clone();
-        if !self.stream.stands_at(place.seq) {
+        if !self.stream.stands_at(&place.seq) {
             let bad = |e: url::ParseError| FetchError::BadUpstream(format!("{endpoint}: {e}"));
             let mut url = Url::parse(&endpoint)
                 .and_then(|u| u.join("/xrpc/com.atproto.sync.subscribeRepos"))
@@ -247,19 +262,40 @@ impl Connector for Firehose {
         }
         let (frames, closed) = self.stream.batch(&endpoint).await?;
         let mut parsed = Parsed::default();
+        let mut ended = None;
         for frame in frames {
             let (Frame::Binary(bytes) | Frame::Text(bytes)) = frame;
             let observation = Observation {
                 sha256: String::new(),
                 ..Observation::new(endpoint.clone(), bytes, self.deps.clock.now())
             };
-            let seq = read_frame(&observation.body, "frame", &observation, &self.context, &mut parsed);
-            place.seq = seq.or(place.seq);
-        }
-        if !closed {
-            self.stream.advance(place.seq);
+            match read_frame(&observation.body, "frame", &observation, &self.context, &mut parsed) {
+                Says::Seq(seq) => place.seq = Some(seq),
+                Says::Error(error) => ended = Some(error),
+                Says::Nothing => {}
+            }
         }
         let newest = parsed.events.iter().rev().find_map(|e| e.event.posted_at);
-        Ok(Fetched { parsed, cursor: Cursor::of(&place)?, pace: Pace::Now, newest })
+        let pace = match &ended {
+            None if !closed => Pace::Now,
+            _ => Pace::After(RECONNECT_WAIT),
+        };
+        match ended {
+            None if !closed => self.stream.advance(place.seq),
+            None => {}
+            Some(error) if error == FROM_THE_FUTURE => {
+                tracing::warn!(source.name = %self.context.source, "the server counts anew: it is read from its beginning");
+                self.stream.close();
+                place.seq = Some(0);
+            }
+            Some(error) => {
+                self.stream.close();
+                // An error alone is no progress: the driver waits longer each time.
+                if parsed.events.is_empty() && parsed.problems.is_empty() {
+                    return Err(FetchError::Transient(format!("{endpoint} ends the stream: {error}")));
+                }
+            }
+        }
+        Ok(Fetched { parsed, cursor: Cursor::of(&place)?, pace, newest })
     }
 }

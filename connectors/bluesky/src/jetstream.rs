@@ -1,10 +1,11 @@
-//! Jetstream events, version 1 (plain) and version 2 (`{"$type":"message","payload":..}`), one JSON object a line
-//! or frame.
+//! Jetstream events, version 1 (plain, a commit in an object of its own) and version 2 (`{"$type":"message",
+//! "payload":..}`, a commit's fields beside the rest), one JSON object a line or frame.
 //!
 //! Posts, their updates and deletions become events, account states too; likes, follows and the rest are counted.
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use streife_domain::{Author, Event, EventKind, RejectCode, Timestamp};
@@ -23,35 +24,43 @@ pub(crate) const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 /// Version 1, or the payload of version 2.
 #[derive(Deserialize)]
 struct Wire<'a> {
-    #[serde(borrow)]
-    did: Cow<'a, str>,
-    #[serde(default)]
-    time_us: i64,
+    #[serde(borrow, rename = "$type", default)]
+    kind_v2: Cow<'a, str>,
     #[serde(borrow, default)]
     kind: Cow<'a, str>,
     #[serde(borrow, default)]
+    did: Cow<'a, str>,
+    #[serde(default)]
+    time_us: Option<i64>,
+    /// Version 2 writes the time.
+    #[serde(borrow, default)]
+    time: Option<Cow<'a, str>>,
+    /// The sequence number as version 1 has it, on servers that number their events.
+    #[serde(default)]
+    cursor: Option<i64>,
+    #[serde(default)]
+    seq: Option<i64>,
+    #[serde(borrow, default)]
     commit: Option<Commit<'a>>,
+    #[serde(borrow, default)]
+    operation: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    collection: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    rkey: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    record: Option<&'a RawValue>,
     #[serde(borrow, default)]
     account: Option<Account<'a>>,
 }
 
-/// Where an event stands in the stream, without reading it whole.
-#[derive(Deserialize)]
+/// Where an event stands in its stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Position {
-    #[serde(default)]
-    pub(crate) time_us: Option<i64>,
-    #[serde(default)]
+    /// Its number, where the server numbers events: grows by one server's order.
     pub(crate) seq: Option<i64>,
-}
-
-/// Reads the position alone: of version 1, or of the payload of version 2.
-pub(crate) fn position(line: &[u8]) -> Option<Position> {
-    let text = std::str::from_utf8(line).ok()?;
-    if text.starts_with("{\"$type\"") {
-        let envelope: Envelope<'_> = serde_json::from_str(text).ok()?;
-        return serde_json::from_str(envelope.payload.get()).ok();
-    }
-    serde_json::from_str(text).ok()
+    /// When the server saw it, in microseconds; not in order.
+    pub(crate) time_us: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -83,8 +92,10 @@ const fn yes() -> bool {
 struct Envelope<'a> {
     #[serde(borrow, rename = "$type", default)]
     kind: Cow<'a, str>,
-    #[serde(borrow)]
-    payload: &'a RawValue,
+    #[serde(borrow, default)]
+    payload: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<Cow<'a, str>>,
 }
 
 /// Reads events, one a line; single records and views of the application's API too, as recordings have them.
@@ -109,13 +120,26 @@ fn parse_lines(observation: &Observation, context: &ParseContext) -> Parsed {
             parsed.problem(at(), RejectCode::TooLarge, format!("an event of {} bytes", line.len()), raw);
             continue;
         }
-        match read(line, observation.observed_at, context) {
-            Ok(Read::Event(event)) => parsed.push(*event, raw),
-            Ok(Read::Ignored(reason)) => parsed.ignore(reason),
-            Err((code, message)) => parsed.problem(at(), code, message, raw),
-        }
+        read(&raw, at, observation.observed_at, context, &mut parsed);
     }
     parsed
+}
+
+/// Reads one event into `parsed`; where it stands in the stream, as far as it says.
+pub(crate) fn read(
+    raw: &Bytes,
+    at: impl FnOnce() -> String,
+    observed_at: Timestamp,
+    context: &ParseContext,
+    parsed: &mut Parsed,
+) -> Position {
+    let mut position = Position::default();
+    match read_event(raw, observed_at, context, &mut position) {
+        Ok(Read::Event(event)) => parsed.push(*event, raw.clone()),
+        Ok(Read::Ignored(reason)) => parsed.ignore(reason),
+        Err((code, message)) => parsed.problem(at(), code, message, raw.clone()),
+    }
+    position
 }
 
 enum Read {
@@ -123,27 +147,47 @@ enum Read {
     Ignored(&'static str),
 }
 
-fn read(line: &[u8], observed_at: Timestamp, context: &ParseContext) -> Result<Read, (RejectCode, String)> {
+type Unreadable = (RejectCode, String);
+
+fn read_event(
+    line: &[u8],
+    observed_at: Timestamp,
+    context: &ParseContext,
+    position: &mut Position,
+) -> Result<Read, Unreadable> {
     let text = std::str::from_utf8(line)
         .map_err(|e| (RejectCode::BadUtf8, format!("byte {} is not UTF-8", e.valid_up_to() + 1)))?;
     // Only events of version 2 begin with their envelope.
     if text.starts_with("{\"$type\"")
         && let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text)
     {
-        return match &*envelope.kind {
-            "message" => read_wire(envelope.payload.get(), observed_at, context),
+        return match (&*envelope.kind, envelope.payload) {
+            ("message", Some(payload)) => read_wire(payload.get(), observed_at, context, position),
+            ("error", _) => {
+                let error = envelope.error.unwrap_or_default();
+                tracing::warn!(source.name = %context.source, "the server ends the stream: {error:.60}");
+                Ok(Read::Ignored("stream_error"))
+            }
             _ => Ok(Read::Ignored("stream_notice")),
         };
     }
-    read_wire(text, observed_at, context)
+    read_wire(text, observed_at, context, position)
 }
 
 fn read_wire(
     text: &str,
     observed_at: Timestamp,
     context: &ParseContext,
-) -> Result<Read, (RejectCode, String)> {
+    position: &mut Position,
+) -> Result<Read, Unreadable> {
     let wire: Wire<'_> = serde_json::from_str(text).map_err(|e| bad_json(&e))?;
+    let time = || wire.time.as_ref().and_then(|t| Timestamp::parse(t).ok()).map(|t| t.as_micros());
+    *position = Position { seq: wire.seq.or(wire.cursor), time_us: wire.time_us.or_else(time) };
+    let kind = wire.kind_v2.rsplit_once('#').map_or(&*wire.kind, |(_, kind)| kind);
+    if kind == "info" {
+        tracing::warn!(source.name = %context.source, "the cursor was too old for the server: there is a gap");
+        return Ok(Read::Ignored("gap"));
+    }
     let did = &*wire.did;
     if !did.starts_with("did:") {
         return Err((RejectCode::BadField, "did is no DID".to_owned()));
@@ -151,10 +195,14 @@ fn read_wire(
     if let Some(commit) = wire.commit {
         return read_commit(did, &commit, observed_at, context);
     }
+    if let (Some(operation), Some(collection), Some(rkey)) = (wire.operation, wire.collection, wire.rkey) {
+        let commit = Commit { operation, collection, rkey, record: wire.record };
+        return read_commit(did, &commit, observed_at, context);
+    }
     if let Some(account) = wire.account {
         let mut event = Event::new(EventKind::Account, &context.source, PLATFORM, did, observed_at);
         event.author = Some(Author { id: did.to_owned(), handle: None, name: None });
-        event.posted_at = (wire.time_us > 0).then(|| Timestamp::from_micros(wire.time_us));
+        event.posted_at = position.time_us.filter(|t| *t > 0).map(Timestamp::from_micros);
         event.text = String::new();
         event.tags = vec![match (account.active, account.status.as_deref()) {
             (true, _) => "active".to_owned(),
@@ -162,8 +210,8 @@ fn read_wire(
         }];
         return Ok(Read::Event(Box::new(event)));
     }
-    match wire.kind.trim_start_matches("network.bsky.jetstream.subscribeEvents").trim_start_matches('#') {
-        "identity" | "sync" | "info" => Ok(Read::Ignored("identity")),
+    match kind {
+        "identity" | "sync" => Ok(Read::Ignored("identity")),
         _ => Err((RejectCode::BadField, "neither commit nor account nor identity".to_owned())),
     }
 }
@@ -173,7 +221,7 @@ fn read_commit(
     commit: &Commit<'_>,
     observed_at: Timestamp,
     context: &ParseContext,
-) -> Result<Read, (RejectCode, String)> {
+) -> Result<Read, Unreadable> {
     if commit.collection != POST {
         return Ok(Read::Ignored(not_a_post(&commit.collection)));
     }
@@ -212,7 +260,7 @@ pub(crate) fn not_a_post(collection: &str) -> &'static str {
     }
 }
 
-pub(crate) fn bad_json(error: &serde_json::Error) -> (RejectCode, String) {
+pub(crate) fn bad_json(error: &serde_json::Error) -> Unreadable {
     let what = match error.classify() {
         serde_json::error::Category::Data => "a field is missing or of the wrong type",
         serde_json::error::Category::Eof => "ends within JSON",
@@ -249,10 +297,35 @@ mod tests {
         assert_eq!(e.media[0].alt.as_deref(), Some("d"));
     }
 
+    /// Version 2 as its servers send it: the commit's fields stand beside the sequence number and the written time.
     #[test]
-    fn version_two_wraps_the_same_event() {
-        let wrapped = format!("{{\"$type\":\"message\",\"payload\":{REPLY}}}");
-        assert_eq!(parsed(&wrapped).events[0].event, parsed(REPLY).events[0].event);
+    fn version_two_has_its_fields_beside_each_other() {
+        let record = &REPLY[REPLY.find("{\"$type\"").unwrap()..REPLY.find(",\"cid\":\"c\"}}").unwrap()];
+        let commit = format!(
+            r##"{{"$type":"message","payload":{{"$type":"network.bsky.jetstream.subscribeEvents#commit","seq":12345,"did":"did:plc:a","time":"2024-09-09T19:46:02.329308Z","rev":"r","operation":"create","collection":"app.bsky.feed.post","rkey":"3k","cid":"c","record":{record}}}}}"##
+        );
+        let p = parsed(&commit);
+        assert!(p.problems.is_empty(), "{:?}", p.problems);
+        assert_eq!(p.events[0].event, parsed(REPLY).events[0].event);
+        let position = read(
+            &Bytes::from(commit),
+            String::new,
+            Timestamp::default(),
+            &ParseContext::new("t"),
+            &mut Parsed::default(),
+        );
+        assert_eq!(position, Position { seq: Some(12_345), time_us: Some(1_725_911_162_329_308) });
+    }
+
+    #[test]
+    fn notices_and_errors_of_version_two_are_counted() {
+        let p = parsed(
+            "{\"$type\":\"message\",\"payload\":{\"$type\":\"network.bsky.jetstream.subscribeEvents#info\",\"name\":\"OutdatedCursor\"}}\n\
+            {\"$type\":\"message\",\"payload\":{\"$type\":\"network.bsky.jetstream.subscribeEvents#sync\",\"seq\":1,\"did\":\"did:plc:a\",\"time\":\"2024-09-09T19:46:02.329308Z\",\"sync\":{}}}\n\
+            {\"$type\":\"error\",\"error\":\"ConsumerTooSlow\",\"message\":\"m\"}",
+        );
+        assert_eq!((p.ignored["gap"], p.ignored["identity"], p.ignored["stream_error"]), (1, 1, 1));
+        assert!(p.problems.is_empty() && p.events.is_empty());
     }
 
     #[test]

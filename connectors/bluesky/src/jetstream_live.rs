@@ -1,30 +1,34 @@
 //! Jetstream live: `wss://.../subscribe` (v1) or `/xrpc/network.bsky.jetstream.subscribeEvents` (v2).
 //!
-//! The cursor is the position of the last event the log has: microseconds (v1) or a sequence number (v2). After a
-//! reconnect to the same server the stream is rewound a little and what was had already is passed over by
-//! position; after a change of servers positions do not compare, so the rewound part comes twice and the pipeline
-//! drops it as duplicates.
+//! The cursor is the number of the last event the log has, where the server numbers events (version 2, and version 1 of
+//! today's software), else its time in microseconds: then the stream is rewound a little after a reconnect and what
+//! was had already is recognised ([`Place`]). After a change of servers numbers do not compare: the rewound part comes
+//! twice and the pipeline drops it as duplicates.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use streife_domain::{RejectCode, Timestamp};
 use streife_sdk::ws::WsLimits;
 use streife_sdk::{
-    ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Observation, Pace, ParseContext, Parsed,
-    SourceConfig, settings,
+    ConfigError, Connector, Cursor, Deps, FetchError, Fetched, Pace, ParseContext, Parsed, SourceConfig,
+    settings,
 };
 use url::Url;
+use zstd::bulk::Decompressor;
 
-use crate::jetstream::{self, MAX_EVENT_BYTES, Position};
+use crate::jetstream::{self, MAX_EVENT_BYTES};
+use crate::place::{Noted, Place};
 use crate::record::POST;
-use crate::stream::{Frame, Stream};
+use crate::stream::{Frame, RECONNECT_WAIT, Stream};
 
 /// At most so many filters, as the servers have it.
 const MAX_DIDS: usize = 10_000;
 const MAX_COLLECTIONS: usize = 100;
+/// What a server of version 2 calls a cursor below its floor.
+const TOO_OLD: &str = "CursorTooOld";
 /// A dictionary is some hundred kilobytes.
 const MAX_DICTIONARY_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -99,16 +103,22 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
     if settings.dids.len() > MAX_DIDS || settings.collections.len() > MAX_COLLECTIONS {
         return Err(wrong(format!("settings: at most {MAX_DIDS} dids and {MAX_COLLECTIONS} collections")));
     }
-    let dictionary = match &settings.zstd_dictionary {
+    let decompressor = match &settings.zstd_dictionary {
         None => None,
         Some(path) => {
-            let size = std::fs::metadata(path).map_err(|e| wrong(format!("{}: {e}", path.display())))?.len();
+            let unreadable = |e: std::io::Error| wrong(format!("{}: {e}", path.display()));
+            let size = std::fs::metadata(path).map_err(unreadable)?.len();
             if size > MAX_DICTIONARY_BYTES {
                 return Err(wrong(format!("{}: over {MAX_DICTIONARY_BYTES} bytes", path.display())));
             }
-            Some(std::fs::read(path).map_err(|e| wrong(format!("{}: {e}", path.display())))?)
+            let dictionary = std::fs::read(path).map_err(unreadable)?;
+            // Digested once: a dictionary is a hundred times as long as an event.
+            Some(Decompressor::with_dictionary(&dictionary).map_err(unreadable)?)
         }
     };
+    if settings.version == Version::V2 && decompressor.is_some() != settings.zstd_dictionary_id.is_some() {
+        return Err(wrong("settings: zstd_dictionary and zstd_dictionary_id belong together".to_owned()));
+    }
     let limits = WsLimits {
         max_message_bytes: MAX_EVENT_BYTES,
         stall_timeout: Duration::from_secs(settings.stall_timeout_secs.max(1)),
@@ -117,27 +127,18 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
         context: ParseContext::new(&config.name),
         config: settings,
         deps: deps.clone(),
-        dictionary,
+        decompressor,
         stream: Stream::new(limits),
         turn: 0,
     }))
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
-    endpoint: String,
-    /// Microseconds or sequence number of the last event the log has.
-    position: Option<i64>,
-    /// Time of that event, to go on at another server.
-    time_us: Option<i64>,
 }
 
 struct Jetstream {
     context: ParseContext,
     config: Config,
     deps: Deps,
-    dictionary: Option<Vec<u8>>,
-    stream: Stream,
+    decompressor: Option<Decompressor<'static>>,
+    stream: Stream<Place>,
     /// Which endpoint is next.
     turn: usize,
 }
@@ -154,13 +155,8 @@ impl Jetstream {
             Version::V1 => ("wantedCollections", "wantedDids"),
             Version::V2 => ("collections", "dids"),
         };
-        let rewind = i64::from(self.config.rewind_secs) * 1_000_000;
-        let is_same = place.endpoint == endpoint;
-        let cursor = match (self.config.version, is_same) {
-            // Sequence numbers are inclusive and exact on one server; elsewhere the time is what compares.
-            (Version::V2, true) => place.position,
-            _ => place.time_us.map(|t| t - rewind),
-        };
+        // Numbers are inclusive and exact on one server; elsewhere the time is what compares.
+        let cursor = place.seq.or_else(|| place.time_us.map(|t| t - self.rewind_us()));
         {
             let mut query = url.query_pairs_mut();
             for collection in &self.config.collections {
@@ -172,7 +168,7 @@ impl Jetstream {
             if let Some(cursor) = cursor {
                 query.append_pair("cursor", &cursor.to_string());
             }
-            match (self.config.version, &self.dictionary, &self.config.zstd_dictionary_id) {
+            match (self.config.version, &self.decompressor, &self.config.zstd_dictionary_id) {
                 (Version::V1, Some(_), _) => {
                     query.append_pair("compress", "true");
                 }
@@ -185,73 +181,67 @@ impl Jetstream {
         Ok(url.into())
     }
 
-    async fn reconnect(&mut self, place: &Place) -> Result<String, FetchError> {
+    fn rewind_us(&self) -> i64 {
+        i64::from(self.config.rewind_secs) * 1_000_000
+    }
+
+    /// Connects to the server whose turn it is; where the source then stands.
+    async fn reconnect(&mut self, place: Place) -> Result<Place, FetchError> {
         let endpoint = self.config.endpoints[self.turn % self.config.endpoints.len()].clone();
         // A failure lets the next fetch try the next server.
         self.turn += 1;
-        let address = self.address(&endpoint, place)?;
-        let position = place.position.filter(|_| place.endpoint == endpoint);
-        let opened = match self.stream.open(&self.deps.http, &address, position).await {
-            // Version 2 answers 400 when the cursor lies below its floor: what lies between is lost, and said so.
-            Err(FetchError::BadUpstream(message))
-                if place.position.is_some() && message.starts_with("400") =>
-            {
+        let mut place = place.at(endpoint.clone());
+        let address = self.address(&endpoint, &place)?;
+        match self.stream.open(&self.deps.http, &address, place.clone()).await {
+            // Version 2 refuses a number below its floor. By time it begins at the oldest it has, and says so.
+            Err(FetchError::BadUpstream(message)) if message.contains(TOO_OLD) && place.seq.is_some() => {
                 tracing::warn!(source.name = %self.context.source, "the cursor is too old for the server: there is a gap");
-                let address = self.address(&endpoint, &Place::default())?;
-                self.stream.open(&self.deps.http, &address, position).await
+                place.seq = None;
+                let address = self.address(&endpoint, &place)?;
+                self.stream.open(&self.deps.http, &address, place.clone()).await?;
             }
-            other => other,
-        };
-        opened?;
+            other => other?,
+        }
         self.turn -= 1;
-        Ok(endpoint)
+        Ok(place)
     }
 
-    /// The events of the frames after `last`, one a line, and the position of the last.
-    fn lines(
-        &self,
-        frames: Vec<Frame>,
-        last: Option<i64>,
-        parsed: &mut Parsed,
-    ) -> (Vec<u8>, Option<i64>, Option<i64>) {
-        let (mut lines, mut position, mut time) = (Vec::new(), last, None);
+    /// Reads the frames that are new; notes them in `place`. Its number is gone when the server counts anew.
+    fn read(&mut self, frames: Vec<Frame>, place: &mut Place) -> Parsed {
+        let mut parsed = Parsed::default();
+        let (now, rewind_us) = (self.deps.clock.now(), self.rewind_us());
         for frame in frames {
-            let line = match frame {
+            let event = match frame {
                 Frame::Text(text) => text,
                 Frame::Binary(bytes) => match self.unpack(&bytes) {
-                    Ok(line) => line.into(),
+                    Ok(event) => event.into(),
                     Err(message) => {
                         parsed.problem("binary frame", RejectCode::BadField, message, bytes);
                         continue;
                     }
                 },
             };
-            let at: Option<Position> = jetstream::position(&line);
-            let here = at.as_ref().and_then(|p| match self.config.version {
-                Version::V1 => p.time_us,
-                Version::V2 => p.seq.or(p.time_us),
-            });
-            if let (Some(here), Some(last)) = (here, position)
-                && here <= last
-            {
-                continue;
+            let before = (parsed.events.len(), parsed.problems.len());
+            let position = jetstream::read(&event, || "frame".to_owned(), now, &self.context, &mut parsed);
+            let noted = place.note(position, &event, rewind_us);
+            if noted != Noted::New {
+                parsed.events.truncate(before.0);
+                parsed.problems.truncate(before.1);
             }
-            position = here.or(position);
-            time = at.and_then(|p| p.time_us).or(time);
-            // A line feed inside a frame is white space of its JSON.
-            lines.extend(line.iter().map(|b| if *b == b'\n' { b' ' } else { *b }));
-            lines.push(b'\n');
+            if noted == Noted::Renumbered {
+                tracing::warn!(source.name = %self.context.source, "the server counts anew: it is asked by time");
+                place.seq = None;
+                break;
+            }
         }
-        (lines, position, time)
+        parsed
     }
 
-    fn unpack(&self, frame: &[u8]) -> Result<Vec<u8>, String> {
-        let Some(dictionary) = &self.dictionary else {
+    fn unpack(&mut self, frame: &[u8]) -> Result<Vec<u8>, String> {
+        let Some(decompressor) = &mut self.decompressor else {
             return Err("a compressed frame, and no dictionary is configured".to_owned());
         };
-        zstd::bulk::Decompressor::with_dictionary(dictionary)
-            .and_then(|mut d| d.decompress(frame, MAX_EVENT_BYTES))
-            .map_err(|e| format!("the frame does not unpack: {e}"))
+        decompressor.decompress(frame, MAX_EVENT_BYTES).map_err(|e| format!("the frame does not unpack: {e}"))
     }
 }
 
@@ -259,24 +249,23 @@ impl Jetstream {
 impl Connector for Jetstream {
     async fn fetch(&mut self, cursor: Option<&Cursor>) -> Result<Fetched, FetchError> {
         let mut place: Place = Cursor::read(cursor);
-        if !self.stream.stands_at(place.position) {
-            let endpoint = self.reconnect(&place).await?;
-            if place.endpoint != endpoint {
-                place = Place { endpoint, position: None, ..place };
-            }
+        if !self.stream.stands_at(&place) {
+            place = self.reconnect(place).await?;
         }
-        let host = place.endpoint.clone();
-        let (frames, closed) = self.stream.batch(&host).await?;
-        let mut parsed = Parsed::default();
-        let (lines, position, time) = self.lines(frames, place.position, &mut parsed);
-        let observation = Observation::new(host, lines, self.deps.clock.now());
-        parsed.append(jetstream::parse(&observation, &self.context));
-        place.position = position;
-        place.time_us = time.or(place.time_us);
-        if !closed {
-            self.stream.advance(position);
+        let (frames, closed) = self.stream.batch(&place.endpoint).await?;
+        let was_numbered = place.seq.is_some();
+        let parsed = self.read(frames, &mut place);
+        if was_numbered && place.seq.is_none() {
+            // What follows on this connection is from the middle of the new count.
+            self.stream.close();
+        } else if !closed {
+            self.stream.advance(place.clone());
+        } else if parsed.events.is_empty() && parsed.ignored.contains_key("stream_error") {
+            // An error alone is no progress: the driver waits longer each time.
+            return Err(FetchError::Transient(format!("{} ended the stream with an error", place.endpoint)));
         }
+        let pace = if closed { Pace::After(RECONNECT_WAIT) } else { Pace::Now };
         let newest = place.time_us.map(Timestamp::from_micros);
-        Ok(Fetched { parsed, cursor: Cursor::of(&place)?, pace: Pace::Now, newest })
+        Ok(Fetched { parsed, cursor: Cursor::of(&place)?, pace, newest })
     }
 }

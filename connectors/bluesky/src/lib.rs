@@ -8,6 +8,7 @@ mod car;
 pub mod firehose;
 pub mod jetstream;
 mod jetstream_live;
+mod place;
 mod record;
 mod stream;
 mod views;

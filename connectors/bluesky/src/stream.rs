@@ -14,28 +14,26 @@ const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// How long a batch waits to fill once it has a frame.
 const FILL_TIME: Duration = Duration::from_millis(100);
 
+/// A server that closes is asked anew after this long at the earliest, whatever it sent before.
+pub(crate) const RECONNECT_WAIT: Duration = Duration::from_secs(1);
+
 /// A connection and the position up to which its frames were handed out.
-pub(crate) struct Stream {
-    socket: Option<(Socket, Option<i64>)>,
+pub(crate) struct Stream<P> {
+    socket: Option<(Socket, P)>,
     limits: WsLimits,
 }
 
-impl Stream {
+impl<P: PartialEq> Stream<P> {
     pub(crate) const fn new(limits: WsLimits) -> Self {
         Self { socket: None, limits }
     }
 
     /// Is the connection there, and does it stand at `position`?
-    pub(crate) fn stands_at(&self, position: Option<i64>) -> bool {
-        self.socket.as_ref().is_some_and(|(_, at)| *at == position)
+    pub(crate) fn stands_at(&self, position: &P) -> bool {
+        self.socket.as_ref().is_some_and(|(_, at)| at == position)
     }
 
-    pub(crate) async fn open(
-        &mut self,
-        http: &Http,
-        address: &str,
-        position: Option<i64>,
-    ) -> Result<(), FetchError> {
+    pub(crate) async fn open(&mut self, http: &Http, address: &str, position: P) -> Result<(), FetchError> {
         self.socket = None;
         let socket = ws::connect(http, address, &[], self.limits).await?;
         self.socket = Some((socket, position));
@@ -67,8 +65,13 @@ impl Stream {
         Ok((frames, false))
     }
 
+    /// Gives the connection up.
+    pub(crate) fn close(&mut self) {
+        self.socket = None;
+    }
+
     /// Notes up to where the frames handed out reach.
-    pub(crate) fn advance(&mut self, position: Option<i64>) {
+    pub(crate) fn advance(&mut self, position: P) {
         if let Some((_, at)) = self.socket.as_mut() {
             *at = position;
         }

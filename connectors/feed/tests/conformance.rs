@@ -151,3 +151,20 @@ async fn robots_redirect_circles_and_lies() {
         );
     }
 }
+
+/// Two entries with one id and other words: the first counts, and a next visit does not change its mind.
+#[tokio::test]
+async fn duplicate_ids_with_other_content_do_not_flap() {
+    let address = serve(|path, _| match path {
+        "/feed" => Reply::ok(rss(&[("1", "so"), ("1", "anders"), ("2", "b")])),
+        _ => Reply::status(404),
+    })
+    .await;
+    let mut connector = connector(address);
+    let first = connector.fetch(None).await.unwrap();
+    let mut texts: Vec<_> = first.parsed.events.iter().map(|e| e.event.text.as_str()).collect();
+    texts.sort_unstable();
+    assert_eq!(texts, ["b", "so"]);
+    let second = connector.fetch(Some(&first.cursor)).await.unwrap();
+    assert!(second.parsed.events.is_empty(), "{:?}", second.parsed.events);
+}

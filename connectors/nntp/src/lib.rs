@@ -46,24 +46,28 @@ pub fn parse(observation: &Observation, context: &ParseContext) -> Parsed {
     })
 }
 
-/// Cuts a mailbox at its `From ` lines; takes off the status line and the final dot of an NNTP answer.
+/// Cuts a mailbox at the `From ` lines that follow an empty one; takes off the status lines and final dots of NNTP
+/// answers. Words of an article that look like either stay where they are.
 fn articles(body: &Bytes) -> Vec<Bytes> {
+    let is_conversation = body.trim_ascii_start().starts_with(b"220 ");
     let mut out = Vec::new();
-    let mut start = 0;
-    let mut at = 0;
+    let (mut start, mut at) = (0, 0);
+    // A separator may stand at the beginning, after a final dot, and in a mailbox after an empty line.
+    let mut may_begin = true;
     for line in body.split_inclusive(|b| *b == b'\n') {
-        let is_separator = line.starts_with(b"From ") || line.starts_with(b"220 ");
-        if is_separator {
-            if at > start {
-                out.push(body.slice(start..at));
-            }
+        let words = line.trim_ascii_end();
+        let mark: &[u8] = if is_conversation { b"220 " } else { b"From " };
+        if may_begin && line.starts_with(mark) {
+            out.push(body.slice(start..at));
             start = at + line.len();
         }
         at += line.len();
-        if line.trim_ascii_end() == b"." {
+        let is_end = is_conversation && words == b".";
+        if is_end {
             out.push(body.slice(start..at - line.len()));
             start = at;
         }
+        may_begin = is_end || words.is_empty() && (!is_conversation || may_begin);
     }
     out.push(body.slice(start..));
     out.retain(|article| !article.trim_ascii().is_empty());
@@ -166,6 +170,19 @@ mod tests {
         );
         assert_eq!(e.posted_at.unwrap().to_string(), "2026-01-01T11:00:00Z");
         assert_eq!(e.tags, ["de.test", "de.misc"]);
+    }
+
+    /// What a poster writes must not cut off what follows it, or hide it as an article without identity.
+    #[test]
+    fn words_that_look_like_separators_belong_to_their_article() {
+        let body = "a\r\n220 people\r\n\r\nFrom here on\r\nz";
+        let p = parsed(&format!("220 1 <b@x>\r\nMessage-ID: <b@x>\r\n\r\n{body}\r\n.\r\n"));
+        assert_eq!(p.events[0].event.text, body.replace('\r', ""));
+        assert!(p.events.len() == 1 && p.problems.is_empty(), "{:?}", p.problems);
+        let mailbox = "From x\nMessage-ID: <a@x>\n\na\n.\nFrom me\n\nFrom y\nMessage-ID: <b@x>\n\nb\n";
+        let p = parsed(mailbox);
+        let texts: Vec<_> = p.events.iter().map(|e| e.event.text.as_str()).collect();
+        assert_eq!(texts, ["a\n.\nFrom me", "b"]);
     }
 
     #[test]

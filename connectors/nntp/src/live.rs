@@ -1,7 +1,8 @@
 //! One group of a news server live, by article number, plain or over TLS, without log-in.
 //!
-//! The cursor is the next number. A server that renumbered its group (its highest number lies below ours) is read from
-//! its lowest number again; articles known by their Message-ID are dropped as duplicates later.
+//! The cursor is the next number, and which article had the one before. A server that renumbered its group (its highest
+//! number lies below ours, or another article has the number) is read from its lowest number again; articles known by
+//! their Message-ID are dropped as duplicates later.
 
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const MAX_ARTICLES: u64 = 50;
 const FIRST_VISIT: u64 = 200;
 /// The longest line of an answer.
 const MAX_LINE_BYTES: u64 = 64 * 1024;
+/// Longer ones are not allowed (RFC 3977, section 3.6).
+const MAX_ID_BYTES: usize = 250;
 /// One command and its answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -64,6 +67,9 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     next: Option<u64>,
+    /// Number and Message-ID of the last article read.
+    #[serde(default)]
+    last: Option<(u64, String)>,
 }
 
 struct News {
@@ -149,9 +155,16 @@ impl News {
             (480 | 481 | 502, text) => return Err(FetchError::Refused(text)),
             (_, text) => return Err(FetchError::Transient(text)),
         };
+        let is_renumbered = match &place.last {
+            Some((number, id)) if (low..=high).contains(number) => {
+                let (code, text) = line.ask(&format!("STAT {number}")).await?;
+                // An article that was cancelled or has expired says nothing.
+                code == 223 && message_id(&text).is_some_and(|now| now != *id)
+            }
+            _ => place.next.is_some_and(|next| next > high.saturating_add(1)),
+        };
         let first = match place.next {
-            // Renumbered: begin again.
-            Some(next) if next > high.saturating_add(1) => low,
+            Some(_) if is_renumbered => low,
             Some(next) => next.max(low),
             None => low.max(high.saturating_sub(FIRST_VISIT - 1)),
         };
@@ -160,6 +173,7 @@ impl News {
         for number in first..=last {
             match line.ask(&format!("ARTICLE {number}")).await? {
                 (220, status) => {
+                    place.last = message_id(&status).map(|id| (number, id));
                     let mut article = format!("{status}\r\n").into_bytes();
                     article.extend(line.body().await?);
                     let url = format!("news://{}/{}/{number}", line.host, self.config.group);
@@ -174,6 +188,11 @@ impl News {
         line.ask("QUIT").await.ok();
         Ok((parsed, last < high))
     }
+}
+
+/// The third word of an answer that names an article.
+fn message_id(answer: &str) -> Option<String> {
+    answer.split_whitespace().nth(2).filter(|id| id.len() <= MAX_ID_BYTES).map(str::to_owned)
 }
 
 #[async_trait]

@@ -26,6 +26,7 @@ async fn serve() -> std::net::SocketAddr {
                         ["ARTICLE", n] => format!(
                             "220 {n} <{n}@x>\r\nMessage-ID: <{n}@x>\r\nSubject: s\r\nDate: Thu, 01 Jan 2026 12:00:00 +0000\r\n\r\n..text {n}\r\n.\r\n"
                         ),
+                        ["STAT", n] => format!("223 {n} <{n}@x>\r\n"),
                         ["QUIT"] => "205 bye\r\n".to_owned(),
                         _ => "200 ok\r\n".to_owned(),
                     };
@@ -64,6 +65,18 @@ async fn a_renumbered_group_is_read_from_its_beginning() {
     let cursor = streife_sdk::Cursor(serde_json::json!({ "next": 90_000 }));
     let fetched = connector(address, "de.test").fetch(Some(&cursor)).await.unwrap();
     assert_eq!(fetched.parsed.events[0].event.native_id, "1@x");
+}
+
+/// The same, and it has more articles than we had read: another one has our number.
+#[tokio::test]
+async fn a_renumbered_group_is_noticed_by_its_articles() {
+    let address = serve().await;
+    let cursor = streife_sdk::Cursor(serde_json::json!({ "next": 100, "last": [99, "<other@x>"] }));
+    let fetched = connector(address, "de.test").fetch(Some(&cursor)).await.unwrap();
+    assert_eq!(fetched.parsed.events[0].event.native_id, "1@x");
+    let cursor = streife_sdk::Cursor(serde_json::json!({ "next": 100, "last": [99, "<99@x>"] }));
+    let fetched = connector(address, "de.test").fetch(Some(&cursor)).await.unwrap();
+    assert_eq!(fetched.parsed.events[0].event.native_id, "100@x");
 }
 
 #[tokio::test]

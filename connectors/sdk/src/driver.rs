@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use streife_domain::{Clock, Event, RejectCode};
+use streife_domain::Clock;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Connector, Cursor, FetchError, Fetched, HealthBoard, Pace, Parsed, metrics};
+use crate::{
+    Connector, Cursor, FetchError, Fetched, HealthBoard, Pace, ParseProblem, Parsed, ParsedEvent, metrics,
+};
 
 /// The first wait after a transient error; doubles up to [`MAX_BACKOFF`].
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
@@ -38,16 +39,10 @@ pub enum SinkError {
 #[async_trait]
 pub trait Sink: Send + Sync {
     /// Returns when the log has all of them, in order.
-    async fn publish(&self, events: Vec<(Event, Bytes)>) -> Result<(), SinkError>;
+    async fn publish(&self, events: &[ParsedEvent]) -> Result<(), SinkError>;
 
-    /// Puts unreadable bytes into the dead-letter topic, with the reason.
-    async fn reject(
-        &self,
-        source: &str,
-        raw: Bytes,
-        code: RejectCode,
-        message: String,
-    ) -> Result<(), SinkError>;
+    /// Puts bytes that could not be read on their way to the dead letters, with the reasons.
+    async fn reject(&self, source: &str, problems: &[ParseProblem]) -> Result<(), SinkError>;
 }
 
 /// Where cursors are kept: the runtime implements it over the compacted topic `sources.cursors`.
@@ -216,22 +211,22 @@ impl Driver {
     ) -> Result<bool, SinkError> {
         let (kind, name) = (self.options.kind, self.options.name.clone());
         for part in parsed.events.chunks(MAX_PUBLISH) {
-            let part: Vec<_> = part.iter().map(|e| (e.event.clone(), e.raw.clone())).collect();
-            let count = part.len() as u64;
-            if self.until_taken(stop, || sink.publish(part.clone())).await?.is_none() {
+            if self.until_taken(stop, || sink.publish(part)).await?.is_none() {
                 return Ok(false);
             }
+            let count = part.len() as u64;
             metrics::EVENTS.with_label_values(&[kind]).inc_by(count);
             self.options.health.update(&name, |h| h.events += count);
         }
-        for problem in &parsed.problems {
-            let rejected = problem.rejected();
-            let reject = || sink.reject(&name, problem.raw.clone(), rejected.code, rejected.message.clone());
-            if self.until_taken(stop, reject).await?.is_none() {
+        // A source gone mad must not cost an append for every line of its nonsense.
+        for part in parsed.problems.chunks(MAX_PUBLISH) {
+            if self.until_taken(stop, || sink.reject(&name, part)).await?.is_none() {
                 return Ok(false);
             }
-            metrics::PROBLEMS.with_label_values(&[kind, problem.code.as_str()]).inc();
-            self.options.health.update(&name, |h| h.problems += 1);
+            for problem in part {
+                metrics::PROBLEMS.with_label_values(&[kind, problem.code.as_str()]).inc();
+            }
+            self.options.health.update(&name, |h| h.problems += part.len() as u64);
         }
         Ok(true)
     }
@@ -261,5 +256,74 @@ impl Driver {
             }
             wait = wait.saturating_mul(2).min(MAX_BACKOFF);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use streife_domain::{RejectCode, SystemClock};
+
+    use super::*;
+
+    /// Counts what it is given, and how often.
+    #[derive(Default)]
+    struct Counting {
+        calls: AtomicUsize,
+        problems: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Sink for Counting {
+        async fn publish(&self, _: &[ParsedEvent]) -> Result<(), SinkError> {
+            Ok(())
+        }
+
+        async fn reject(&self, _: &str, problems: &[ParseProblem]) -> Result<(), SinkError> {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            self.problems.fetch_add(problems.len(), Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
+    #[async_trait]
+    impl CursorStore for Counting {
+        async fn load(&self, _: &str) -> Result<Option<Cursor>, SinkError> {
+            Ok(None)
+        }
+
+        async fn save(&self, _: &str, _: &Cursor) -> Result<(), SinkError> {
+            Ok(())
+        }
+    }
+
+    struct Nonsense(usize);
+
+    #[async_trait]
+    impl Connector for Nonsense {
+        async fn fetch(&mut self, _: Option<&Cursor>) -> Result<Fetched, FetchError> {
+            let mut parsed = Parsed::default();
+            (0..self.0).for_each(|n| parsed.problem(n.to_string(), RejectCode::BadJson, "not JSON", "x"));
+            Ok(Fetched { parsed, cursor: Cursor(1.into()), pace: Pace::Finished, newest: None })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_nonsense_is_appended_in_parts() {
+        let (sink, health) = (Counting::default(), HealthBoard::default());
+        let options = RunOptions {
+            name: "t".to_owned(),
+            kind: "test",
+            interval: FIRST_BACKOFF,
+            clock: Arc::new(SystemClock),
+            health: health.clone(),
+            seed: 1,
+        };
+        let source = Box::new(Nonsense(MAX_PUBLISH * 2 + 1));
+        run_source(source, options, &sink, &sink, CancellationToken::new()).await.unwrap();
+        assert_eq!(sink.calls.load(Ordering::SeqCst), 3);
+        assert_eq!(sink.problems.load(Ordering::SeqCst), MAX_PUBLISH * 2 + 1);
+        assert_eq!(health.snapshot()["t"].problems as usize, MAX_PUBLISH * 2 + 1);
     }
 }

@@ -15,6 +15,9 @@ use crate::{FetchError, Http};
 /// A connection has to stand after this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Names of errors are words.
+const MAX_ERROR_NAME_BYTES: usize = 60;
+
 /// An open WebSocket.
 pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -123,7 +126,8 @@ fn error(host: &str, error: &Error) -> FetchError {
     match error {
         Error::Http(response) => {
             let status = response.status().as_u16();
-            let place = format!("{status} from {host}");
+            let name = response.body().as_ref().and_then(|body| error_name(body));
+            let place = name.map_or(format!("{status} from {host}"), |n| format!("{status} {n} from {host}"));
             match status {
                 500.. => FetchError::Transient(place),
                 401 | 403 | 451 => FetchError::Refused(place),
@@ -134,4 +138,16 @@ fn error(host: &str, error: &Error) -> FetchError {
         Error::Capacity(_) | Error::Utf8(_) => FetchError::BadUpstream(format!("{host}: {error}")),
         _ => FetchError::Transient(format!("{host}: {error}")),
     }
+}
+
+/// The name of an error in the body of a refusal, as XRPC has it: `{"error": "CursorTooOld", ..}`.
+fn error_name(body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        error: String,
+    }
+    let named: Named = serde_json::from_slice(body).ok()?;
+    let is_name = named.error.len() <= MAX_ERROR_NAME_BYTES
+        && named.error.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_name.then_some(named.error)
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use streife_domain::{Event, RejectCode};
 use streife_log::{EventLog, LogError, Record};
-use streife_sdk::{Cursor, CursorStore, Sink, SinkError};
+use streife_sdk::{Cursor, CursorStore, ParseProblem, ParsedEvent, Sink, SinkError};
 use tokio::sync::Mutex;
 
 use crate::dead::bounded;
@@ -89,20 +89,18 @@ pub fn rejected_record(source: &str, raw: Bytes, code: RejectCode, message: &str
 
 #[async_trait]
 impl Sink for LogSink {
-    async fn publish(&self, events: Vec<(Event, Bytes)>) -> Result<(), SinkError> {
-        let mut records: Vec<Record> = events.iter().map(|(event, raw)| event_record(event, raw)).collect();
+    async fn publish(&self, events: &[ParsedEvent]) -> Result<(), SinkError> {
+        let mut records: Vec<Record> = events.iter().map(|e| event_record(&e.event, &e.raw)).collect();
         let _until_the_log_has_them = trace::begin(&mut records);
         self.append(records).await
     }
 
-    async fn reject(
-        &self,
-        source: &str,
-        raw: Bytes,
-        code: RejectCode,
-        message: String,
-    ) -> Result<(), SinkError> {
-        self.append(vec![rejected_record(source, raw, code, &message)]).await
+    async fn reject(&self, source: &str, problems: &[ParseProblem]) -> Result<(), SinkError> {
+        let record = |problem: &ParseProblem| {
+            let rejected = problem.rejected();
+            rejected_record(source, problem.raw.clone(), rejected.code, &rejected.message)
+        };
+        self.append(problems.iter().map(record).collect()).await
     }
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use streife_domain::{Event, RejectCode};
 
-use crate::{Cursor, CursorStore, Sink, SinkError};
+use crate::{Cursor, CursorStore, ParseProblem, ParsedEvent, Sink, SinkError};
 
 /// Events and cursors in memory.
 #[derive(Default)]
@@ -31,16 +31,17 @@ impl Memory {
 
 #[async_trait]
 impl Sink for Memory {
-    async fn publish(&self, events: Vec<(Event, Bytes)>) -> Result<(), SinkError> {
+    async fn publish(&self, events: &[ParsedEvent]) -> Result<(), SinkError> {
         // A log takes its time: a kill can fall before and after it has the events.
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         let mut all = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend(events.into_iter().map(|(event, _)| event));
+        all.extend(events.iter().map(|e| e.event.clone()));
         Ok(())
     }
 
-    async fn reject(&self, _: &str, raw: Bytes, code: RejectCode, _: String) -> Result<(), SinkError> {
-        self.rejects.lock().unwrap_or_else(PoisonError::into_inner).push((code, raw));
+    async fn reject(&self, _: &str, problems: &[ParseProblem]) -> Result<(), SinkError> {
+        let mut all = self.rejects.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(problems.iter().map(|p| (p.code, p.raw.clone())));
         Ok(())
     }
 }

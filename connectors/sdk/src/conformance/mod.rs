@@ -8,6 +8,7 @@
 
 mod contract;
 mod memory;
+mod real;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use crate::{
 };
 pub use contract::{Contract, secret_file};
 pub use memory::Memory;
+pub use real::{Watched, server};
 pub use server::{Ask, Reply, serve};
 
 /// Fetches in one check; more mean that a connector walks in circles.

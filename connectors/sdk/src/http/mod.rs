@@ -5,6 +5,8 @@
 //! retries: errors carry the class by which [`crate::run_source`] decides.
 
 mod body;
+#[cfg(test)]
+mod day_tests;
 mod guard;
 mod pace;
 mod request;
@@ -29,8 +31,6 @@ pub use robots::Robots;
 
 /// Redirects followed before a site is said to go in circles.
 const MAX_REDIRECTS: usize = 5;
-/// The longest a request waits for its turn at a host; longer waits are handed to the driver.
-const MAX_QUEUE_WAIT: Duration = Duration::from_secs(20);
 /// robots.txt is believed for this long (RFC 9309 says at most 24 hours).
 const ROBOTS_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
 /// A robots.txt out of reach is asked for again after this long.
@@ -147,7 +147,9 @@ impl Http {
     /// When a server that said 429 may be asked again, by its `Retry-After`; a minute from now without one.
     pub(crate) fn retry_at(&self, header: Option<&str>) -> Timestamp {
         let now = self.0.clock.now();
-        header.and_then(|value| retry_after(value, now)).unwrap_or_else(|| now.plus_secs(60))
+        header
+            .and_then(|value| retry_after(value, now))
+            .unwrap_or_else(|| now.plus_secs(pace::DEFAULT_RETRY_SECS))
     }
 
     /// Waits for a turn at the host, asks, and reads the whole answer.
@@ -238,16 +240,7 @@ impl Http {
 
     async fn wait_for_turn(&self, host: &str) -> Result<(), FetchError> {
         let jitter = self.0.rng.lock().unwrap_or_else(PoisonError::into_inner).random_range(0.0..0.1);
-        let wait =
-            self.0.hosts.reserve(host, MAX_QUEUE_WAIT, jitter).map_err(|wait| FetchError::RateLimited {
-                until: self
-                    .0
-                    .clock
-                    .now()
-                    .plus_secs(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1)),
-            })?;
-        tokio::time::sleep(wait).await;
-        Ok(())
+        self.0.hosts.turn(host, jitter, &*self.0.clock).await
     }
 
     /// Lets the circuit breaker know how a request ended.
@@ -259,45 +252,17 @@ impl Http {
     }
 
     fn by_status(&self, response: reqwest::Response, url: &Url) -> Result<reqwest::Response, FetchError> {
+        let now = self.0.clock.now();
         let status = response.status().as_u16();
-        let host = host_of(url);
-        if matches!(status, 200..=299 | 304) {
-            self.0.hosts.note_success(&host);
-            if let Some(until) = rate_limit_reset(&response, self.0.clock.now()) {
-                self.block(&host, until);
-            }
-            return Ok(response);
-        }
-        let place = format!("{status} from {host}{}", url.path());
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| retry_after(v, self.0.clock.now()))
-            .or_else(|| rate_limit_reset(&response, self.0.clock.now()));
-        match (status, retry_after) {
-            (429, until) => {
-                let until = until.unwrap_or_else(|| self.0.clock.now().plus_secs(60));
-                self.block(&host, until);
-                Err(FetchError::RateLimited { until })
-            }
-            (503, Some(until)) => {
-                self.block(&host, until);
-                Err(FetchError::RateLimited { until })
-            }
-            (500.., _) => {
-                self.0.hosts.note_failure(&host);
-                Err(FetchError::Transient(place))
-            }
-            (401 | 403 | 451, _) => Err(FetchError::Refused(place)),
-            (404 | 410, _) => Err(FetchError::Gone(place)),
-            _ => Err(FetchError::BadUpstream(place)),
-        }
-    }
-
-    fn block(&self, host: &str, until: Timestamp) {
-        let micros = until.micros_since(self.0.clock.now()).max(0);
-        self.0.hosts.block(host, Duration::from_micros(micros.unsigned_abs()));
+        let asked_for = || {
+            let header = response.headers().get("retry-after")?.to_str().ok()?;
+            retry_after(header, now)
+        };
+        let until = match status {
+            200..=299 | 304 => rate_limit_reset(&response, now),
+            _ => asked_for().or_else(|| rate_limit_reset(&response, now)),
+        };
+        self.0.hosts.judge(&host_of(url), url.path(), status, until, &*self.0.clock).map(|()| response)
     }
 
     /// Refuses what robots.txt does not allow.

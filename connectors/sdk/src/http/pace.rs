@@ -4,14 +4,23 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use streife_domain::{Clock, Timestamp};
 use tokio::time::Instant;
+
+use crate::FetchError;
 
 /// Hosts remembered; beyond it those at rest are forgotten.
 const MAX_HOSTS: usize = 10_000;
+/// The longest a request waits for its turn at a host; longer waits are handed to the driver.
+const MAX_QUEUE_WAIT: Duration = Duration::from_secs(20);
+/// A server that says 429 and not for how long is left alone for this long.
+pub(super) const DEFAULT_RETRY_SECS: i64 = 60;
 /// Failures in a row after which a host is left alone.
 const BREAKER_FAILURES: u32 = 5;
 /// The first rest; doubles with every further failure.
 const BREAKER_REST: Duration = Duration::from_secs(30);
+/// After a rest one request tries the host; the others wait for its end, so long at most.
+const PROBE_TIME: Duration = Duration::from_secs(60);
 /// The longest rest.
 const BREAKER_MAX_REST: Duration = Duration::from_secs(900);
 
@@ -28,6 +37,8 @@ struct Host {
     full_at: Instant,
     blocked_until: Instant,
     failures: u32,
+    /// One request tries a host that failed.
+    probed_until: Instant,
 }
 
 impl Hosts {
@@ -47,6 +58,7 @@ impl Hosts {
             full_at: now,
             blocked_until: now,
             failures: 0,
+            probed_until: now,
         });
         act(entry, now)
     }
@@ -60,27 +72,96 @@ impl Hosts {
 
     /// Takes a turn and says how long to wait for it; an error says how long when that is too long to queue.
     /// `jitter` (0 to 1) stretches the interval.
-    pub(super) fn reserve(&self, host: &str, max_wait: Duration, jitter: f64) -> Result<Duration, Duration> {
+    fn reserve(&self, host: &str, max_wait: Duration, jitter: f64) -> Result<Duration, Duration> {
         self.with(host, |h, now| {
             let interval = h.interval.mul_f64(1.0 + jitter);
             let full_at = h.full_at.max(now) + interval;
             let slack = h.interval.saturating_mul(h.burst);
-            let turn = full_at.checked_sub(slack).unwrap_or(now).max(h.blocked_until);
+            let turn = full_at.checked_sub(slack).unwrap_or(now).max(h.blocked_until).max(h.probed_until);
             let wait = turn.saturating_duration_since(now);
             if wait > max_wait {
                 return Err(wait);
             }
             h.full_at = full_at;
+            if h.failures >= BREAKER_FAILURES {
+                h.probed_until = now + wait + PROBE_TIME;
+            }
             Ok(wait)
         })
     }
 
-    pub(super) fn block(&self, host: &str, rest: Duration) {
+    /// Waits for a turn at the host. A host that asked to be left alone meanwhile is.
+    ///
+    /// # Errors
+    /// [`FetchError::RateLimited`] when the turn is further away than [`MAX_QUEUE_WAIT`]: the driver waits better.
+    pub(super) async fn turn(&self, host: &str, jitter: f64, clock: &dyn Clock) -> Result<(), FetchError> {
+        let too_long = |wait: Duration| {
+            let secs = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1);
+            FetchError::RateLimited { until: clock.now().plus_secs(secs) }
+        };
+        tokio::time::sleep(self.reserve(host, MAX_QUEUE_WAIT, jitter).map_err(too_long)?).await;
+        let blocked = self.with(host, |h, now| h.blocked_until.saturating_duration_since(now));
+        if blocked.is_zero() { Ok(()) } else { Err(too_long(blocked)) }
+    }
+
+    /// What the status of an answer means for the host and for the request; `until` is when the server wants to be
+    /// asked again.
+    ///
+    /// # Errors
+    /// By class, for everything that is no success.
+    pub(super) fn judge(
+        &self,
+        host: &str,
+        path: &str,
+        status: u16,
+        until: Option<Timestamp>,
+        clock: &dyn Clock,
+    ) -> Result<(), FetchError> {
+        let place = || format!("{status} from {host}{path}");
+        let rest = |until: Timestamp| {
+            let micros = until.micros_since(clock.now()).max(0);
+            self.block(host, Duration::from_micros(micros.unsigned_abs()));
+        };
+        match (status, until) {
+            (200..=299 | 304, until) => {
+                self.note_success(host);
+                until.into_iter().for_each(rest);
+                Ok(())
+            }
+            (429, until) => {
+                let until = until.unwrap_or_else(|| clock.now().plus_secs(DEFAULT_RETRY_SECS));
+                rest(until);
+                Err(FetchError::RateLimited { until })
+            }
+            (503, Some(until)) => {
+                rest(until);
+                Err(FetchError::RateLimited { until })
+            }
+            (500.., _) => {
+                self.note_failure(host);
+                Err(FetchError::Transient(place()))
+            }
+            // The host answers, whatever it thinks of the request.
+            _ => {
+                self.note_success(host);
+                Err(match status {
+                    401 | 403 | 451 => FetchError::Refused(place()),
+                    404 | 410 => FetchError::Gone(place()),
+                    _ => FetchError::BadUpstream(place()),
+                })
+            }
+        }
+    }
+
+    fn block(&self, host: &str, rest: Duration) {
         self.with(host, |h, now| h.blocked_until = h.blocked_until.max(now + rest));
     }
 
-    pub(super) fn note_success(&self, host: &str) {
-        self.with(host, |h, _| h.failures = 0);
+    fn note_success(&self, host: &str) {
+        self.with(host, |h, now| {
+            h.failures = 0;
+            h.probed_until = now;
+        });
     }
 
     pub(super) fn note_failure(&self, host: &str) {
@@ -108,48 +189,6 @@ mod tests {
         assert_eq!(hosts.reserve("b", SECOND * 60, 0.0), Ok(Duration::ZERO), "hosts do not share a bucket");
     }
 
-    /// A day of 1,000 sources on 50 hosts with mixed intervals: no host over its limit, no source starved.
-    #[tokio::test(start_paused = true)]
-    async fn a_day_of_a_thousand_sources() {
-        let hosts = Hosts::new(SECOND, 2);
-        let start = Instant::now();
-        let mut due: Vec<(u64, usize)> = (0..1_000).map(|i| (i as u64 % 60, i)).collect();
-        let mut asked: HashMap<usize, Vec<u64>> = HashMap::new();
-        let mut fetched = vec![0u32; 1_000];
-        for second in (0..86_400u64).step_by(5) {
-            tokio::time::advance(
-                (start + SECOND * u32::try_from(second).unwrap()).saturating_duration_since(Instant::now()),
-            )
-            .await;
-            for (next, source) in &mut due {
-                if *next > second {
-                    continue;
-                }
-                let (host, interval) = (*source % 50, 60 + (*source as u64 % 7) * 240);
-                match hosts.reserve(&host.to_string(), SECOND * 20, 0.05) {
-                    Ok(wait) => {
-                        asked
-                            .entry(host)
-                            .or_default()
-                            .push(second * 1_000 + u64::try_from(wait.as_millis()).unwrap());
-                        fetched[*source] += 1;
-                        *next = second + interval;
-                    }
-                    Err(wait) => *next = second + wait.as_secs().max(1),
-                }
-            }
-        }
-        for (host, mut times) in asked {
-            times.sort_unstable();
-            let over = times.windows(12).filter(|w| w[11] - w[0] < 9_000).count();
-            assert_eq!(over, 0, "host {host} was asked more than 11 times in 9 seconds");
-        }
-        for (source, count) in fetched.iter().enumerate() {
-            let interval = 60 + (source as u32 % 7) * 240;
-            assert!(*count * 2 >= 86_400 / interval, "source {source} was fetched {count} times");
-        }
-    }
-
     #[tokio::test(start_paused = true)]
     async fn the_breaker_opens_and_closes() {
         let hosts = Hosts::new(SECOND, 3);
@@ -158,6 +197,9 @@ mod tests {
         }
         assert!(hosts.reserve("a", SECOND, 0.0).is_err());
         tokio::time::advance(BREAKER_REST).await;
+        assert!(hosts.reserve("a", SECOND, 0.0).is_ok());
+        assert!(hosts.reserve("a", SECOND, 0.0).is_err(), "one tries, the others wait for what it finds");
+        hosts.note_success("a");
         assert!(hosts.reserve("a", SECOND, 0.0).is_ok());
     }
 }

@@ -24,7 +24,8 @@ pub(crate) fn run(command: SourcesCommand, json: bool) -> CommandResult {
 
 fn check(args: &ConfigArg, json: bool) -> CommandResult {
     let config = config::load(args.config.as_deref())?;
-    let problems = collect::problems(&config.source);
+    let mut problems = collect::problems(&config.source);
+    problems.extend(collect::settings_problems(&config)?);
     for problem in &problems {
         if json {
             say::json(&json!({"ok": false, "message": problem}))?;

@@ -67,6 +67,15 @@ pub(crate) fn problems(sources: &[SourceConfig]) -> Vec<String> {
     told
 }
 
+/// Everything wrong with the settings of the sources that are switched on, one line each. Reads secrets and other files
+/// they name, asks no server.
+pub(crate) fn settings_problems(config: &Config) -> Result<Vec<String>, Failure> {
+    let deps = deps(config, open::clock())?;
+    let enabled = config.source.iter().filter(|source| source.enabled);
+    let refused = enabled.filter_map(|source| (kinds::find(&source.kind)?.connect)(source, &deps).err());
+    Ok(refused.map(|error| error.to_string()).collect())
+}
+
 /// What connectors are given.
 pub(crate) fn deps(config: &Config, clock: Arc<dyn Clock>) -> Result<Deps, Failure> {
     let http = HttpConfig {
@@ -158,4 +167,40 @@ pub(crate) async fn work(
         ended?.map_err(|e| Failure::upstream(e.to_string()))?;
     }
     Ok(Outcome::Fine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a template leaves to the operator: a secret, an agreement.
+    fn is_for_the_operator(message: &str) -> bool {
+        ["environment variable", "secret file", "not licensed"].iter().any(|known| message.contains(known))
+    }
+
+    #[tokio::test]
+    async fn every_kind_has_a_template_whose_settings_its_connector_takes() {
+        let deps = deps(&Config::default(), open::clock()).unwrap();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/sources");
+        let mut seen = std::collections::BTreeSet::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "toml") {
+                continue;
+            }
+            let config: Config = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            assert_eq!(problems(&config.source), Vec::<String>::new(), "{}", path.display());
+            for source in &config.source {
+                let kind = kinds::find(&source.kind).unwrap();
+                seen.insert(kind.name);
+                if let Err(error) = (kind.connect)(source, &deps) {
+                    assert!(is_for_the_operator(&error.to_string()), "{}: {error}", path.display());
+                }
+            }
+        }
+        // Files are read by the kind `archive`, whatever is in them.
+        let live = kinds::all().iter().map(|kind| kind.name).filter(|name| !FILE_KINDS.contains(name));
+        let missing: Vec<_> = live.filter(|name| !seen.contains(name)).collect();
+        assert!(missing.is_empty(), "no template: {missing:?}");
+    }
 }

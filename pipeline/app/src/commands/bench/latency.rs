@@ -83,13 +83,12 @@ async fn steady(
         clock.tick().await;
         let parsed =
             streife_bluesky::jetstream::parse(&observation_at(lines, crate::open::clock().now()), &context);
-        let events: Vec<_> = parsed.events.into_iter().map(|event| (event.event, event.raw)).collect();
         let now = Instant::now();
         if now.duration_since(begun) > WARM_UP {
             let mut accepted = accepted.lock().unwrap_or_else(PoisonError::into_inner);
-            accepted.extend(events.iter().map(|(event, _)| (event.post_id(), now)));
+            accepted.extend(parsed.events.iter().map(|parsed| (parsed.event.post_id(), now)));
         }
-        sink.publish(events).await.map_err(anyhow::Error::from)?;
+        sink.publish(&parsed.events).await.map_err(anyhow::Error::from)?;
     }
     path.until_stored().await?;
     tokio::time::sleep(NEWS_INTERVAL * 2).await;

@@ -14,6 +14,7 @@ mod latency;
 mod parse;
 mod pipeline;
 mod python;
+mod replay;
 mod rules;
 mod soak;
 mod stages;
@@ -57,6 +58,11 @@ const BENCHES: &[Bench] = &[
         name: "parse",
         about: "connectors: Jetstream events, feeds, forum pages, articles; HTML to text beside scraper",
         run: parse::run,
+    },
+    Bench {
+        name: "replay",
+        about: "a Jetstream on loopback into the log on disk: 5,000 events a second for two and a half minutes, then all it can",
+        run: replay::run,
     },
     Bench {
         name: "rules",

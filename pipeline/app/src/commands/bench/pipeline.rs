@@ -182,7 +182,7 @@ async fn publish(corpus: &Corpus, sink: &LogSink) -> anyhow::Result<()> {
     for lines in corpus.events.chunks(EVENTS_PER_OBSERVATION) {
         let parsed = streife_bluesky::jetstream::parse(&observation(lines), &context);
         anyhow::ensure!(parsed.events.len() == lines.len(), "the generated events do not parse");
-        sink.publish(parsed.events.into_iter().map(|event| (event.event, event.raw)).collect()).await?;
+        sink.publish(&parsed.events).await?;
     }
     Ok(())
 }
