@@ -10,6 +10,7 @@ mod encoder;
 pub(crate) mod evidence;
 mod figure;
 mod latency;
+mod media;
 mod parse;
 mod pipeline;
 mod python;
@@ -69,6 +70,11 @@ const BENCHES: &[Bench] = &[
         name: "encoder",
         about: "encoder, gate, language and tokeniser, beside a bare ONNX Runtime loop, whatlang and (with --features peers) tokenizers",
         run: encoder::run,
+    },
+    Bench {
+        name: "media",
+        about: "perceptual hashes: pictures hashed, look-ups in a bank of ten million beside comparing with every hash",
+        run: media::run,
     },
     Bench {
         name: "desk",

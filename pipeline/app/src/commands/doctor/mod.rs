@@ -4,6 +4,7 @@
 //! not mentioned.
 
 mod checks;
+mod pictures;
 mod services;
 
 use std::fs;
@@ -73,6 +74,7 @@ fn local(config: &Config, paths: &Paths) -> Vec<Finding> {
         checks::contact(config),
         checks::time_stamps(config),
     ];
+    findings.extend(pictures::check(config));
     findings.extend(checks::ports(config));
     findings.extend(checks::rules(&paths.rules));
     findings.push(Finding::of(
