@@ -142,13 +142,23 @@ pub(crate) fn fill(event: &mut Event, post: Post<'_>) {
 fn fill_embed(event: &mut Event, embed: Embed<'_>) {
     for image in embed.images.into_iter().flatten() {
         let alt = Some(image.alt).filter(|a| !a.is_empty());
-        event.media.push(Media { media_type: "image".to_owned(), url: None, alt });
+        event.media.push(Media { media_type: "image".to_owned(), url: None, alt, ..Media::default() });
     }
     if embed.kind.starts_with("app.bsky.embed.video") {
-        event.media.push(Media { media_type: "video".to_owned(), url: None, alt: embed.alt });
+        event.media.push(Media {
+            media_type: "video".to_owned(),
+            url: None,
+            alt: embed.alt,
+            ..Media::default()
+        });
     }
     if let Some(external) = embed.external {
-        event.media.push(Media { media_type: "link".to_owned(), url: Some(external.uri.clone()), alt: None });
+        event.media.push(Media {
+            media_type: "link".to_owned(),
+            url: Some(external.uri.clone()),
+            alt: None,
+            ..Media::default()
+        });
         if !event.links.contains(&external.uri) {
             event.links.push(external.uri);
         }

@@ -137,25 +137,33 @@ fn push_entry(
         entry.categories.into_iter().map(|c| c.label.unwrap_or(c.term)).filter(|t| !t.is_empty()).collect();
     event.links = content.links;
     for link in entry.links.into_iter().filter(|l| l.rel.as_deref() == Some("enclosure")) {
-        push_media(&mut event.media, link.media_type.unwrap_or_else(|| "link".to_owned()), link.href);
+        let kind = link.media_type.unwrap_or_else(|| "link".to_owned());
+        push_media(&mut event.media, kind, link.href, link.length);
     }
     for item in entry.media.into_iter().flat_map(|m| m.content) {
         if let Some(url) = item.url {
             let kind = item.content_type.map_or_else(|| "link".to_owned(), |t| t.to_string());
-            push_media(&mut event.media, kind, url.into());
+            push_media(&mut event.media, kind, url.into(), item.size);
         }
     }
     for (url, alt) in content.images {
         if !event.media.iter().any(|m| m.url.as_deref() == Some(&url)) {
-            event.media.push(Media { media_type: "image".to_owned(), url: Some(url), alt });
+            event.media.push(Media {
+                media_type: "image".to_owned(),
+                url: Some(url),
+                alt,
+                ..Media::default()
+            });
         }
     }
     parsed.push(event, observation.body.clone());
 }
 
-fn push_media(media: &mut Vec<Media>, media_type: String, url: String) {
+fn push_media(media: &mut Vec<Media>, media_type: String, url: String, bytes: Option<u64>) {
     if !media.iter().any(|m| m.url.as_deref() == Some(&url)) {
-        media.push(Media { media_type, url: Some(url), alt: None });
+        // Many feeds write 0 where they do not know.
+        let bytes = bytes.filter(|bytes| *bytes > 0);
+        media.push(Media { media_type, url: Some(url), bytes, ..Media::default() });
     }
 }
 

@@ -121,7 +121,12 @@ fn read_post(
         .images
         .into_iter()
         .filter(|(url, _)| !url.starts_with("data:") && !url.contains("smil") && !url.contains("emoji"))
-        .map(|(url, alt)| Media { media_type: "image".to_owned(), url: absolute(&url), alt })
+        .map(|(url, alt)| Media {
+            media_type: "image".to_owned(),
+            url: absolute(&url),
+            alt,
+            ..Media::default()
+        })
         .collect();
     let member = profile.first(post, &profile.author_link).and_then(|l| absolute(&l));
     event.author = profile.first(post, &profile.author).map(|name| Author {

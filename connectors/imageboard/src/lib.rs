@@ -97,7 +97,7 @@ fn read_post(post: &Value, observation: &Observation, context: &ParseContext, pa
         };
         let url = json::count(post, "tim").and_then(|tim| file_address(context, tim, ext));
         let alt = Some(format!("{}{ext}", html::content(name).text));
-        event.media.push(Media { media_type: media_type.to_owned(), url, alt });
+        event.media.push(Media { media_type: media_type.to_owned(), url, alt, ..Media::default() });
     }
     event.reach =
         json::count(post, "replies").map(|replies| Reach { replies: Some(replies), ..Reach::default() });

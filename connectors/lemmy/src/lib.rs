@@ -131,6 +131,7 @@ fn read(
             media_type,
             url: Some(link.to_owned()),
             alt: json::text(item, "alt_text").map(str::to_owned),
+            ..Media::default()
         });
     }
     if let Some(community) = view.get("community").and_then(|c| json::text(c, "name")) {

@@ -122,6 +122,7 @@ mod tests {
                 legal: None,
                 legal_gate: None,
                 interval_secs: 60,
+                media: Default::default(),
                 settings: Default::default(),
             };
             let Err(error) = (kind.connect)(&config, &deps) else { panic!("{} started", kind.name) };

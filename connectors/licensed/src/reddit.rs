@@ -130,7 +130,12 @@ fn read(thing: &Value, data: &Value, observation: &Observation, context: &ParseC
         } else {
             "link"
         };
-        event.media.push(Media { media_type: media_type.to_owned(), url: Some(unescape(link)), alt: None });
+        event.media.push(Media {
+            media_type: media_type.to_owned(),
+            url: Some(unescape(link)),
+            alt: None,
+            ..Media::default()
+        });
     }
     event.reach = Some(Reach {
         likes: json::count(data, "ups"),

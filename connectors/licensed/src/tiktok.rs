@@ -118,7 +118,12 @@ fn read(
         event.reply_to = fields::id(item, "parent_comment_id").or_else(|| fields::id(item, "video_id"));
     } else {
         let url = user.map(|u| format!("https://www.tiktok.com/@{u}/video/{id}"));
-        event.media.push(Media { media_type: "video".to_owned(), url: url.clone(), alt: None });
+        event.media.push(Media {
+            media_type: "video".to_owned(),
+            url: url.clone(),
+            alt: None,
+            ..Media::default()
+        });
         event.url = url;
     }
     parsed.push(event, raw);

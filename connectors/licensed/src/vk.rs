@@ -114,7 +114,7 @@ fn read(
             event.links.extend(url.clone());
         }
         let media_type = if kind == "photo" { "image" } else { kind };
-        event.media.push(Media { media_type: media_type.to_owned(), url, alt: None });
+        event.media.push(Media { media_type: media_type.to_owned(), url, alt: None, ..Media::default() });
     }
     let counted = |field: &str| item.get(field).and_then(|v| json::count(v, "count"));
     event.reach = Some(Reach {

@@ -168,6 +168,7 @@ fn read_post(
             media_type: media_type.to_owned(),
             url: said("url").map(str::to_owned),
             alt: said("alt_text").map(str::to_owned),
+            ..Media::default()
         });
     }
     if let Some(metrics) = post.get("public_metrics") {

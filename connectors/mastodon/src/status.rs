@@ -252,6 +252,7 @@ impl Body {
                 media_type: m.kind.unwrap_or_else(|| "link".to_owned()),
                 url: m.url.or(m.remote_url),
                 alt: m.description.filter(|d| !d.is_empty()),
+                ..Media::default()
             })
             .collect();
     }

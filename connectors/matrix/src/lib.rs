@@ -131,6 +131,7 @@ fn read_event(
                 media_type: media_type.to_owned(),
                 url: json::text(content, "url").map(str::to_owned),
                 alt: json::text(content, "body").map(str::to_owned),
+                ..Media::default()
             });
         }
     }

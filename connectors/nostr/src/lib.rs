@@ -164,6 +164,7 @@ fn read_event(
             media_type: said("m").unwrap_or("image").to_owned(),
             url: said("url").map(str::to_owned),
             alt: said("alt").map(str::to_owned),
+            ..Media::default()
         });
     }
     parsed.push(event, raw);

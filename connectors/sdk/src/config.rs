@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use streife_domain::{LegalLabel, Purpose};
 
+use crate::MediaSettings;
+
 /// The default time between two fetches.
 const DEFAULT_INTERVAL_SECS: u64 = 300;
 /// No source is asked more often than this (streams have their own pace).
@@ -62,6 +64,9 @@ pub struct SourceConfig {
     /// Seconds between two fetches.
     #[serde(default = "default_interval_secs")]
     pub interval_secs: u64,
+    /// What is done with the pictures its posts refer to.
+    #[serde(default)]
+    pub media: MediaSettings,
     /// The settings of the kind.
     #[serde(default)]
     pub settings: toml::Table,
@@ -112,6 +117,7 @@ impl SourceConfig {
         {
             say(format!("legal_gate.valid_until: {:?} is no day from today on", gate.valid_until));
         }
+        self.media.problems().into_iter().for_each(say);
         problems
     }
 

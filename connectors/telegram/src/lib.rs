@@ -111,7 +111,12 @@ fn read_message(
         }
     }
     if let Some(link) = first(message, "a.tgme_widget_message_link_preview").and_then(|e| e.attr("href")) {
-        event.media.push(Media { media_type: "link".to_owned(), url: Some(link.to_owned()), alt: None });
+        event.media.push(Media {
+            media_type: "link".to_owned(),
+            url: Some(link.to_owned()),
+            alt: None,
+            ..Media::default()
+        });
         if !event.links.iter().any(|l| l == link) {
             event.links.push(link.to_owned());
         }
@@ -144,7 +149,7 @@ fn read_message(
 
 fn read_media(message: ElementRef<'_>, media: &mut Vec<Media>) {
     let mut add = |kind: &str, url: Option<String>| {
-        media.push(Media { media_type: kind.to_owned(), url, alt: None });
+        media.push(Media { media_type: kind.to_owned(), url, alt: None, ..Media::default() });
     };
     for photo in select(message, ".tgme_widget_message_photo_wrap") {
         add("image", photo.attr("style").and_then(background));

@@ -85,6 +85,13 @@ impl Found {
                     .into(),
             });
         }
+        if self.media.iter().any(Media::is_barred) {
+            missing.push(Missing {
+                what: "Seite und Bilder".into(),
+                why: "ein Bild steht auf einer Liste, deren Bilder nicht gespeichert werden dürfen; nichts wurde geladen"
+                    .into(),
+            });
+        }
         let seen = self.post.observed_at;
         let last_seen = self.changes.iter().map(|change| change.observed_at).fold(seen, Timestamp::max);
         Ok(CapturedItem {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{PostId, Timestamp};
+use crate::{PostId, Priority, Timestamp};
 
 /// The version of the [`Event`] shape written today. A record with another version is rejected, never guessed.
 pub const EVENT_SCHEMA: u16 = 1;
@@ -69,8 +69,9 @@ pub struct Author {
     pub name: Option<String>,
 }
 
-/// A picture, video, sound or file that a post refers to. Described, never fetched by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A picture, video, sound or file that a post refers to. Described, never fetched by itself; where the source's
+/// configuration has pictures looked at, with what was found in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Media {
     /// `image`, `video`, `audio`, `link` or a media type such as `image/jpeg`.
     #[serde(rename = "type")]
@@ -81,6 +82,63 @@ pub struct Media {
     /// The description its author gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alt: Option<String>,
+    /// Its size, as the source says or as it was received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// SHA-256 of the file, in hexadecimal; set once somebody looked at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Its perceptual hash (PDQ, 64 hexadecimal digits); never of pictures that may not be stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pdq: Option<String>,
+    /// The text found in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The lists of known pictures that have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub banks: Vec<BankMatch>,
+}
+
+impl Media {
+    /// A picture that may not be kept, read or shown: no part of the system loads it.
+    pub fn is_barred(&self) -> bool {
+        self.banks.iter().any(|known| known.never_store)
+    }
+
+    /// Did anybody look at it?
+    pub const fn is_seen(&self) -> bool {
+        self.sha256.is_some()
+    }
+}
+
+/// A list of known pictures has this one, or one very like it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BankMatch {
+    /// The list's name.
+    pub list: String,
+    /// Its category, where the list has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// In how many of 256 bits the perceptual hashes differ.
+    pub distance: u32,
+    /// Pictures of this list may not be kept, read or shown.
+    pub never_store: bool,
+    /// How urgent a match is.
+    pub priority: Priority,
+}
+
+/// What is done with the pictures, films and sounds that a post refers to, at collection and as evidence. Behind any address
+/// may lie what nobody may hold (s. 184b StGB), so nothing is fetched unless the site says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaPolicy {
+    /// The address; nothing is fetched.
+    #[default]
+    Address,
+    /// The address and what can be said of the file (hashes, size, text in it); the file is fetched and not kept.
+    Hash,
+    /// The file.
+    File,
 }
 
 /// How far a post had spread when it was seen; what the source does not tell is absent.

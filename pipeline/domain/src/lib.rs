@@ -19,7 +19,7 @@ mod timestamp;
 mod verdict;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use event::{Author, EVENT_SCHEMA, Event, EventKind, Media, PostKind, Reach};
+pub use event::{Author, BankMatch, EVENT_SCHEMA, Event, EventKind, Media, MediaPolicy, PostKind, Reach};
 pub use head::{Head, Heads, UnknownHead};
 pub use ids::{PostId, Pseudonym, PseudonymKey};
 pub use label::{LegalLabel, Purpose};

@@ -9,6 +9,7 @@ use streife_text::duplicate::{Signature, signature};
 use streife_text::language::Identifier;
 use streife_text::{FoldLevel, fold, joined, words};
 
+use crate::PictureFacts;
 use crate::decide;
 use crate::fields::{Fields, fields};
 
@@ -39,6 +40,15 @@ pub struct Passage<'a> {
     pub source: &'a str,
     /// What kind of post.
     pub kind: PostKind,
+    /// What was found in its pictures.
+    pub pictures: &'a PictureFacts,
+}
+
+impl<'a> Passage<'a> {
+    /// What models read: the text, then that of the pictures.
+    pub(crate) fn read(&self) -> &'a str {
+        self.pictures.read_with(self.text)
+    }
 }
 
 /// What is known of a text before the encoder.
@@ -139,11 +149,11 @@ impl Analyser {
     /// post by post they would drive each other out.
     pub(crate) fn drafts(&self, passages: &[&Passage<'_>], scratch: &mut Scratch) -> Vec<Draft> {
         let languages: Vec<Language> =
-            passages.iter().map(|passage| self.identifier.identify(passage.text)).collect();
+            passages.iter().map(|passage| self.identifier.identify(passage.read())).collect();
         let gates: Vec<Option<GateScore>> = passages
             .iter()
             .zip(&languages)
-            .map(|(passage, language)| self.models.gate(passage.text, language))
+            .map(|(passage, language)| self.models.gate(passage.read(), language))
             .collect();
         let known = languages.into_iter().zip(gates);
         passages.iter().zip(known).map(|(passage, known)| self.draft(passage, known, scratch)).collect()
@@ -158,10 +168,10 @@ impl Analyser {
         let fields = fields(passage.text, passage.tags, passage.links);
         let evaluation = self.rules.evaluate(&view(passage, &fields, &language, None, &[]), scratch);
         // What the rules folded need not be folded again.
-        let (signature, words) = if let Some((folded, words)) = scratch.folded_std(passage.text) {
+        let (signature, words) = if let Some((folded, words)) = scratch.folded_std(passage.read()) {
             (signature(folded), joined(folded, words))
         } else {
-            let (folded, mut cut) = (fold(passage.text, FoldLevel::Std).text, Vec::new());
+            let (folded, mut cut) = (fold(passage.read(), FoldLevel::Std).text, Vec::new());
             words(&folded, &mut cut);
             (signature(&folded), joined(&folded, &cut))
         };
@@ -215,14 +225,18 @@ impl Analyser {
             draft.evaluation
         };
         let severities = evaluation.hits.iter().map(|hit| severity(&self.rules, &hit.rule));
+        let severities = severities.chain(passage.pictures.priorities());
         let priority: Priority = decide(&scores, &labels, severities);
+        let mut hits = evaluation.hits;
+        hits.extend(passage.pictures.hits());
+        hits.sort_by(|a, b| a.rule.cmp(&b.rule));
         let verdict = Verdict {
             language: draft.language,
             gate: draft.gate.map(|gate| gate.score),
             encoded: encoder_scores.is_some(),
             scores,
             labels,
-            hits: evaluation.hits,
+            hits,
             priority,
             models: self.versions.clone(),
         };
@@ -241,16 +255,17 @@ impl Analyser {
         verdict.hits.extend(more);
         verdict.hits.sort_by(|a, b| a.rule.cmp(&b.rule));
         let severities = verdict.hits.iter().map(|hit| severity(&self.rules, &hit.rule));
-        verdict.priority = decide(&verdict.scores, &verdict.labels, severities);
+        // What a hash bank said of its urgency stays: its name is no rule's.
+        verdict.priority = verdict.priority.max(decide(&verdict.scores, &verdict.labels, severities));
         verdict
     }
 
     /// The verdict on one text, all stages in turn.
     pub fn analyse(&self, passage: &Passage<'_>, scratch: &mut Scratch) -> Analysis {
-        let language = self.identifier.identify(passage.text);
-        let gate = self.models.gate(passage.text, &language);
+        let language = self.identifier.identify(passage.read());
+        let gate = self.models.gate(passage.read(), &language);
         let draft = self.draft(passage, (language, gate), scratch);
-        let encoded = draft.wants_encoder.then(|| self.models.encode(passage.text, draft.language()));
+        let encoded = draft.wants_encoder.then(|| self.models.encode(passage.read(), draft.language()));
         self.finish(passage, draft, encoded, scratch)
     }
 }
@@ -269,6 +284,8 @@ fn view<'a>(
 ) -> PostView<'a> {
     PostView {
         text: passage.text,
+        ocr: passage.pictures.text(),
+        hashes: passage.pictures.hashes(),
         tags: &fields.tags,
         urls: &fields.urls,
         mentions: &fields.mentions,

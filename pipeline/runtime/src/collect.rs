@@ -63,6 +63,11 @@ pub fn event_record(event: &Event, raw: &Bytes) -> Record {
             &message,
         );
     }
+    Record { key, value: value.into(), headers: raw_headers(raw) }
+}
+
+/// The observed bytes, as headers of the event's record.
+pub(crate) fn raw_headers(raw: &Bytes) -> Vec<(String, Bytes)> {
     let mut kept = Vec::new();
     if !raw.is_empty() {
         kept.push((headers::RAW.to_owned(), raw.slice(..raw.len().min(MAX_RAW_BYTES))));
@@ -70,7 +75,7 @@ pub fn event_record(event: &Event, raw: &Bytes) -> Record {
             kept.push((headers::FULL_BYTES.to_owned(), Bytes::from(raw.len().to_string())));
         }
     }
-    Record { key, value: value.into(), headers: kept }
+    kept
 }
 
 /// The record of bytes that a connector could not parse. It is accepted like any other, so that the books balance,

@@ -88,6 +88,24 @@ metric!(
     RETRIES: IntCounterVec = register_int_counter_vec!("streife_retries_total", "Retries of transient failures", &["stage"])
 );
 metric!(
+    /// Pictures by what became of them.
+    PICTURES: IntCounterVec =
+        register_int_counter_vec!("streife_pictures_total", "Pictures of posts by what became of them", &["result"])
+);
+metric!(
+    /// Posts whose pictures were looked at.
+    PICTURE_POSTS: IntCounterVec = register_int_counter_vec!(
+        "streife_pictures_posts_total",
+        "Second observations of posts with what their pictures say, by result",
+        &["result"]
+    )
+);
+metric!(
+    /// Pictures by whether text was found.
+    PICTURE_TEXTS: IntCounterVec =
+        register_int_counter_vec!("streife_pictures_texts_total", "Pictures looked at, by what became of their text", &["result"])
+);
+metric!(
     /// Records gathered by the store worker and not yet written.
     STORE_WAITING: IntGauge =
         register_int_gauge!("streife_store_waiting_records", "Records gathered by the store worker and not yet written")
@@ -95,7 +113,7 @@ metric!(
 
 /// Names and labels of all metrics of this crate; registers those that nothing has touched yet.
 pub fn descriptions() -> Vec<Desc> {
-    let collectors: [&dyn Collector; 12] = [
+    let collectors: [&dyn Collector; 15] = [
         &*ACCEPTED,
         &*OUTCOMES,
         &*FLAGGED,
@@ -108,6 +126,9 @@ pub fn descriptions() -> Vec<Desc> {
         &*STORE_UNREADABLE,
         &*STORE_WAITING,
         &*RETRIES,
+        &*PICTURES,
+        &*PICTURE_POSTS,
+        &*PICTURE_TEXTS,
     ];
     collectors.iter().flat_map(|collector| collector.desc()).cloned().collect()
 }

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::analyse::{Analyser, Analysis, Passage};
 use crate::dead::dead_letter;
 use crate::decode::{Incoming, decode, headers};
-use crate::{SeenWindow, Workers, metrics, trace};
+use crate::{PictureFacts, SeenWindow, Workers, metrics, trace};
 
 /// Posts remembered per partition to drop exact repetitions (16 bytes each).
 pub(crate) const SEEN_PER_PARTITION: usize = 1 << 17;
@@ -85,7 +85,7 @@ enum Work {
     Dead(Rejected),
     Change(Box<Event>),
     Drop(DropReason, Box<Event>),
-    Post { event: Box<Event> },
+    Post { event: Box<Event>, pictures: Box<PictureFacts> },
 }
 
 /// Scores one batch.
@@ -101,7 +101,9 @@ pub fn score_batch(
 
     let passages: Vec<Passage<'_>> = works
         .iter()
-        .filter_map(|work| if let Work::Post { event } = work { Some(passage(event)) } else { None })
+        .filter_map(|work| {
+            if let Work::Post { event, pictures } = work { Some(passage(event, pictures)) } else { None }
+        })
         .collect();
     let mut analyses = workers.analyse(context.analyser, &passages).into_iter();
     drop(passages);
@@ -149,7 +151,7 @@ fn end(
         Work::Drop(reason, event) => {
             emit(output, message, bare_record(message, &event, Outcome::Dropped(reason)));
         }
-        Work::Post { event } => {
+        Work::Post { event, .. } => {
             let Some((analysis, campaign)) = analysis else { return };
             let post = pseudonymous(&event, campaign, context.pseudonyms);
             emit_post(output, message, &event, post, analysis, context);
@@ -168,10 +170,13 @@ fn sort(message: &Message, decoded: Result<Incoming, Rejected>, state: &mut Scor
                 Work::Drop(DropReason::Duplicate, event)
             } else if event.kind == PostKind::Repost && event.text.trim().is_empty() {
                 Work::Drop(DropReason::Repost, event)
-            } else if event.text.trim().is_empty() {
-                Work::Drop(DropReason::NoText, event)
             } else {
-                Work::Post { event }
+                let pictures = Box::new(PictureFacts::of(&event));
+                if event.text.trim().is_empty() && pictures.is_empty() {
+                    Work::Drop(DropReason::NoText, event)
+                } else {
+                    Work::Post { event, pictures }
+                }
             }
         }
     }
@@ -185,10 +190,14 @@ fn content_key(event: &Event) -> u64 {
         hasher.update(&[0xff]);
     }
     hasher.update(&event.edited_at.map_or(0, Timestamp::as_micros).to_le_bytes());
+    // The same post once more, now with what its pictures say.
+    for picture in event.media.iter().filter_map(|media| media.sha256.as_ref()) {
+        hasher.update(picture.as_bytes());
+    }
     hasher.digest()
 }
 
-fn passage(event: &Event) -> Passage<'_> {
+fn passage<'a>(event: &'a Event, pictures: &'a PictureFacts) -> Passage<'a> {
     Passage {
         text: &event.text,
         tags: &event.tags,
@@ -196,6 +205,7 @@ fn passage(event: &Event) -> Passage<'_> {
         platform: &event.platform,
         source: &event.source,
         kind: event.kind,
+        pictures,
     }
 }
 

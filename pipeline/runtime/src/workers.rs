@@ -64,7 +64,7 @@ impl Workers {
             .iter()
             .zip(&drafts)
             .filter(|(_, draft)| draft.wants_encoder)
-            .map(|(passage, draft)| (passage.text, draft.language()))
+            .map(|(passage, draft)| (passage.read(), draft.language()))
             .collect();
         let mut encoded = analyser.encode(&asked).into_iter();
         let with_scores: Vec<_> = passages

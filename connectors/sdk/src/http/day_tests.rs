@@ -267,7 +267,7 @@ async fn a_day_of_a_thousand_sources() {
             Host::Limiting => assert!(gap <= interval * 11 / 10 + 7_200, "{}: {place}", said("starved")),
             // It comes back when its server does.
             Host::Failing => {
-                assert!(gap <= 6 * 3_600 + interval * 11 / 10 + 1_000, "{}: {place}", said("lost"))
+                assert!(gap <= 6 * 3_600 + interval * 11 / 10 + 1_000, "{}: {place}", said("lost"));
             }
             // An equal share is some 820 answers.
             Host::Crowded => assert!(answers.len() >= 200 && gap <= 1_800, "{}: {place}", said("starved")),

@@ -213,6 +213,8 @@ fn item(n: usize, seed: &Seed, now: Timestamp) -> FlaggedItem {
                 media_type: "image".to_owned(),
                 url: None,
                 alt: Some("Topf und Löffel auf einem Tisch".to_owned()),
+                text: Some("Suppe für alle".to_owned()),
+                ..Media::default()
             }]
         } else {
             Vec::new()

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use streife_cases::rulebook::Kind;
 use streife_cases::workflow::{Case, Seal};
-use streife_domain::{Author, Identity, Media, PostId, Timestamp};
+use streife_domain::{Author, BankMatch, Identity, Media, PostId, Priority, Timestamp};
 use streife_web::EvidenceSealer;
 use streife_web::lab::{About, Installed, RuleCheck, RuleProblem, RuleReport, RuleText, TestLine};
 use streife_web::reader::{FlaggedItem, FlaggedReader, QueueFilter, ReadError, ThreadPost};
@@ -117,7 +117,20 @@ fn hostile(mut item: FlaggedItem) -> FlaggedItem {
         hit.rule = HOSTILE.to_owned();
         hit.because.iter_mut().for_each(|because| because.part = all());
     }
-    item.media = vec![Media { media_type: all(), url: Some(all()), alt: Some(all()) }];
+    item.media = vec![Media {
+        media_type: all(),
+        url: Some(all()),
+        alt: Some(all()),
+        text: Some(all()),
+        banks: vec![BankMatch {
+            list: all(),
+            category: Some(all()),
+            distance: 1,
+            never_store: true,
+            priority: Priority::High,
+        }],
+        ..Media::default()
+    }];
     item.thread = vec![ThreadPost { above: true, source: all(), text: all(), posted_at: None }];
     item.verdict.models.lid = all();
     if let Some(legal) = &mut item.legal {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use streife_domain::{PostKind, RejectCode, Timestamp, Verdict};
 use streife_rules::RuleSet;
-use streife_runtime::{Analyser, Encode, MAX_TEXT_BYTES, Passage, Workers};
+use streife_runtime::{Analyser, Encode, MAX_TEXT_BYTES, Passage, PictureFacts, Workers};
 
 use crate::cli::{EncodeArg, ScanArgs};
 use crate::failure::{CommandResult, Outcome};
@@ -142,6 +142,7 @@ fn passage(post: &Input) -> Passage<'_> {
         platform: post.source.as_deref().unwrap_or("scan"),
         source: post.source.as_deref().unwrap_or("scan"),
         kind: post.kind,
+        pictures: PictureFacts::NONE,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use streife_domain::MediaPolicy;
 use streife_sdk::SecretSource;
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -65,19 +66,6 @@ impl Default for EvidenceSection {
             mail_server: None,
         }
     }
-}
-
-/// What is kept of a post's pictures, films and sounds. Behind any address may lie what nobody may hold (s. 184b StGB),
-/// so nothing is fetched unless the site says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum MediaPolicy {
-    /// The address; nothing is fetched.
-    Address,
-    /// The address and the hash of the file, which is fetched and not kept.
-    Hash,
-    /// The file.
-    File,
 }
 
 /// One time-stamp service.

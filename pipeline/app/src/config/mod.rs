@@ -4,13 +4,15 @@
 mod access;
 mod check;
 mod evidence;
+mod pictures;
 mod sections;
 
 use std::path::{Path, PathBuf};
 
 pub(crate) use access::AlertSection;
 pub(crate) use check::read;
-pub(crate) use evidence::{EvidenceSection, HandoverSection, HandoverTo, MediaPolicy, TimeStampSection};
+pub(crate) use evidence::{EvidenceSection, HandoverSection, HandoverTo, TimeStampSection};
+pub(crate) use pictures::{BankSection, OcrSection, PicturesSection};
 pub(crate) use sections::{Config, DeskSection, DeskTlsSection, LogKind, TracingSection};
 
 use crate::failure::Failure;

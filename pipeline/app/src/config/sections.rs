@@ -245,10 +245,17 @@ pub(crate) struct CollectSection {
     pub(crate) allow_private: bool,
     /// `socks5h://127.0.0.1:9050`: the proxy for onion services, which are refused without.
     pub(crate) socks_proxy: Option<String>,
+    /// Pictures of posts.
+    pub(crate) pictures: super::PicturesSection,
 }
 
 impl Default for CollectSection {
     fn default() -> Self {
-        Self { contact: "https://example.org/streife".to_owned(), allow_private: false, socks_proxy: None }
+        Self {
+            contact: "https://example.org/streife".to_owned(),
+            allow_private: false,
+            socks_proxy: None,
+            pictures: super::PicturesSection::default(),
+        }
     }
 }

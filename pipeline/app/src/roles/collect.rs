@@ -7,11 +7,11 @@ use std::time::Duration;
 use streife_domain::Clock;
 use streife_log::EventLog;
 use streife_runtime::collect::{LogCursors, LogSink};
-use streife_sdk::{Deps, HealthBoard, Http, HttpConfig, RunOptions, SourceConfig, run_source};
+use streife_sdk::{Deps, HealthBoard, Http, HttpConfig, RunOptions, Sink, SourceConfig, run_source};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::run_role;
+use super::{pictures, run_role};
 use crate::cli::CollectArgs;
 use crate::config::Config;
 use crate::failure::{CommandResult, Failure, Outcome};
@@ -135,7 +135,14 @@ pub(crate) async fn work(
         return Err(Failure::configuration(told.join("\n")));
     }
     let deps = deps(config, open::clock())?;
-    let sink = Arc::new(LogSink::new(Arc::clone(&log)));
+    let mut looking = None;
+    let sink: Arc<dyn Sink> = match pictures::open(&log, config, sources, &deps).await? {
+        None => Arc::new(LogSink::new(Arc::clone(&log))),
+        Some((sink, worker)) => {
+            looking = Some(tokio::spawn(worker.run(stop.clone())));
+            Arc::new(sink)
+        }
+    };
     let cursors = Arc::new(LogCursors::new(log));
     let mut running = JoinSet::new();
     for source in sources.iter().filter(|source| source.enabled) {
@@ -165,6 +172,11 @@ pub(crate) async fn work(
     }
     while let Some(ended) = running.join_next().await {
         ended?.map_err(|e| Failure::upstream(e.to_string()))?;
+    }
+    // No source is left: what waits is looked at within its time.
+    drop(sink);
+    if let Some(looking) = looking {
+        looking.await?;
     }
     Ok(Outcome::Fine)
 }

@@ -6,6 +6,7 @@ mod desk_listener;
 pub(crate) mod engine;
 pub(crate) mod engine_process;
 pub(crate) mod model_swap;
+pub(crate) mod pictures;
 pub(crate) mod score;
 mod start;
 pub(crate) mod store;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use streife_log::EventLog;
 use streife_runtime::{names, score, store as store_worker, windows};
-use streife_sdk::{HealthBoard, SourceConfig};
+use streife_sdk::{HealthBoard, MediaSettings, SourceConfig};
 use streife_store::Store;
 use streife_store::queries::{Summary, SummaryScope};
 use tokio_util::sync::CancellationToken;
@@ -74,6 +74,7 @@ fn replay_source(args: &UpArgs, paths: &Paths) -> SourceConfig {
         legal: None,
         legal_gate: None,
         interval_secs: 1,
+        media: MediaSettings::default(),
         settings,
     }
 }

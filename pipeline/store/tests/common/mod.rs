@@ -209,7 +209,12 @@ pub fn flagged(offset: i64, post: &PseudonymousPost, verdict: &Verdict) -> Flagg
         verdict: verdict.clone(),
         reply_to: Some("native-0".to_owned()),
         quote_of: None,
-        media: vec![Media { media_type: "image".to_owned(), url: None, alt: Some("a picture".to_owned()) }],
+        media: vec![Media {
+            media_type: "image".to_owned(),
+            url: None,
+            alt: Some("a picture".to_owned()),
+            ..Media::default()
+        }],
         reach: Some(Reach { likes: Some(4), ..Reach::default() }),
         legal: Some(LegalLabel {
             purpose: Purpose::Demonstration,

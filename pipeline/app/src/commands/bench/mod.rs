@@ -11,6 +11,7 @@ pub(crate) mod evidence;
 mod figure;
 mod gated;
 mod latency;
+mod media;
 mod parse;
 mod pipeline;
 mod python;
@@ -88,6 +89,11 @@ const BENCHES: &[Bench] = &[
         name: "store",
         about: "writing into the embedded engine beside plain inserts of the same rows, and erasing from it",
         run: store::run,
+    },
+    Bench {
+        name: "media",
+        about: "perceptual hashes: pictures hashed, look-ups in a bank of ten million beside comparing with every hash",
+        run: media::run,
     },
     Bench {
         name: "desk",

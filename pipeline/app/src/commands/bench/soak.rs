@@ -95,8 +95,7 @@ async fn load(sink: &LogSink, begun: Instant, whole: Duration) -> Result<u64, Fa
         let parsed =
             streife_bluesky::jetstream::parse(&observation_at(&lines, open::clock().now()), &context);
         published += parsed.events.len() as u64;
-        let posts = parsed.events.into_iter().map(|event| (event.event, event.raw)).collect();
-        sink.publish(posts).await.map_err(anyhow::Error::from)?;
+        sink.publish(&parsed.events).await.map_err(anyhow::Error::from)?;
         at += ARRIVALS;
     }
     tracing::debug!(late = ?begun.elapsed().saturating_sub(whole), "the load has been written");

@@ -8,7 +8,7 @@ use streife_log::{Message, Record};
 use streife_rules::Scratch;
 use streife_runtime::collect::event_record;
 use streife_runtime::{
-    Analyser, Incoming, Passage, ScoreContext, ScoreState, Workers, decode, names, score_batch,
+    Analyser, Incoming, Passage, PictureFacts, ScoreContext, ScoreState, Workers, decode, names, score_batch,
 };
 use streife_sdk::ParseContext;
 use streife_store::{BatchLimits, Batcher, LogPosition, Rows, Store};
@@ -100,6 +100,7 @@ pub(crate) fn costs(corpus: &Corpus, analyser: &Analyser) -> anyhow::Result<Vec<
                     platform: &post.platform,
                     source: &post.source,
                     kind: post.kind,
+                    pictures: PictureFacts::NONE,
                 };
                 analyser.analyse(&passage, &mut scratch)
             })

@@ -4,6 +4,7 @@
 //! not mentioned.
 
 mod checks;
+mod pictures;
 mod services;
 
 use std::fs;
@@ -77,6 +78,7 @@ fn local(config: &Config, paths: &Paths) -> Vec<Finding> {
         checks::time_stamps(config),
     ];
     findings.extend(checks::notices(config, &paths.data.join(OUTBOX), system_time(open::clock().now())));
+    findings.extend(pictures::check(config));
     findings.extend(checks::ports(config));
     findings.extend(checks::rules(&paths.rules));
     findings.push(Finding::of(

@@ -8,7 +8,7 @@ use serde_json::json;
 use streife_cases::ledger::Note;
 use streife_cases::store::CaseStore;
 use streife_cases::workflow::Case;
-use streife_domain::{Clock, Media, PostId};
+use streife_domain::{Clock, Media, MediaPolicy, PostId};
 use streife_evidence::{AccountFacts, CapturedItem, ContextPost, ItemRole, PostFacts};
 use streife_referral::found::Circumstances;
 use streife_referral::{Collected, Collector, Found};
@@ -18,7 +18,7 @@ use url::Url;
 
 use super::pages::{Keep, Pages, Wanted};
 use super::sntp;
-use crate::config::{EvidenceSection, MediaPolicy};
+use crate::config::EvidenceSection;
 
 /// Files of one post that are fetched.
 const MAX_MEDIA: usize = 8;
@@ -120,12 +120,18 @@ impl Collector for StoreCollector {
             let facts = found.capture(&circumstances).map_err(|error| error.to_string())?;
             let mut wanted = wanted_pages(&facts, &found);
             wanted.extend(wanted_media(&facts, self.section.media));
-            captures = pages.capture_all(&wanted, &circumstances).await;
+            captures = pages.capture_all(&loadable(&facts, wanted), &circumstances).await;
             let named: Vec<Wanted> = captures.iter().filter_map(page_named_by).collect();
             captures.extend(pages.capture_all(&named, &circumstances).await);
         }
         Ok(Collected { found, circumstances, captures })
     }
+}
+
+/// What may be loaded for a post. Its page shows its pictures: where one of them may not be stored nothing is loaded, and the
+/// post is secured from its own bytes alone.
+fn loadable(item: &CapturedItem, wanted: Vec<Wanted>) -> Vec<Wanted> {
+    if item.post.media.iter().any(Media::is_barred) { Vec::new() } else { wanted }
 }
 
 /// A post of the thread as it lies in the store. Whose it is stays unread.
@@ -280,6 +286,7 @@ mod tests {
             media_type: media_type.into(),
             url: url.map(str::to_owned),
             alt: None,
+            ..Media::default()
         };
         item.post.media = vec![
             media("image", Some("https://netz.example/bild.jpg")),
@@ -294,6 +301,29 @@ mod tests {
         assert_eq!(urls(MediaPolicy::Address), []);
         assert_eq!(urls(MediaPolicy::Hash), [(picture(), Keep::Hash)]);
         assert_eq!(urls(MediaPolicy::File), [(picture(), Keep::File)]);
+    }
+
+    #[test]
+    fn a_post_with_a_barred_picture_is_secured_without_loading_anything() {
+        let mut item = super::super::test_item(streife_domain::Timestamp::from_secs(1_783_166_400));
+        let media = |banks| Media {
+            media_type: "image".to_owned(),
+            url: Some("https://netz.example/bild.jpg".to_owned()),
+            banks,
+            ..Media::default()
+        };
+        let known = |never_store| streife_domain::BankMatch {
+            list: "list".to_owned(),
+            category: None,
+            distance: 3,
+            never_store,
+            priority: streife_domain::Priority::High,
+        };
+        for (never_store, loaded) in [(false, 2), (true, 0)] {
+            item.post.media = vec![media(Vec::new()), media(vec![known(never_store)])];
+            let wanted = wanted_media(&item, MediaPolicy::File);
+            assert_eq!(loadable(&item, wanted).len(), loaded);
+        }
     }
 
     #[test]
