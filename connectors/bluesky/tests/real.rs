@@ -99,8 +99,9 @@ async fn posts_edits_deletions_and_states_over_restarts() {
     let gone = servers.act("leave", &[]);
     for (way, source) in &mut sources {
         source.read(8).await;
-        let states = source.events.iter().filter(|e| e.event == EventKind::Account && e.native_id == gone);
-        assert_eq!(states.last().unwrap().tags, ["deactivated"], "{way}");
+        let mut states =
+            source.events.iter().filter(|e| e.event == EventKind::Account && e.native_id == gone);
+        assert_eq!(states.next_back().unwrap().tags, ["deactivated"], "{way}");
     }
     a_cursor_from_the_future_is_given_up(&servers).await;
 }
