@@ -64,9 +64,10 @@ async fn articles_comments_and_pages_over_edits_deletions_and_a_restart() {
         said.sort_by(|a, b| a.1.cmp(&b.1));
         let words: Vec<&str> = said.iter().map(|(_, word)| word.as_str()).collect();
         match *way {
-            "page" => assert_eq!(words, ["eins"], "{way}"),
+            // On a short page the comment counts as text.
+            "page" => assert_eq!(words, ["eins drei"], "{way}"),
             // The front page and the author's page show beginnings of the articles too.
-            "site" => assert!(words.contains(&"eins") && words.contains(&"zwei"), "{way}: {words:?}"),
+            "site" => assert!(words.contains(&"eins drei") && words.contains(&"zwei"), "{way}: {words:?}"),
             _ => assert_eq!(words, ["drei", "eins", "zwei"], "{way}"),
         }
         assert!(said.iter().all(|(kind, _)| *kind == EventKind::Post), "{way}: {said:?}");
