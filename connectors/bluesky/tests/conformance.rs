@@ -2,11 +2,12 @@
 //! replay from there, then silence.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod common;
+
 use futures::SinkExt;
 use streife_sdk::conformance;
 use streife_sdk::{Connector, SourceConfig};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
 /// Posts on the server, one a second.
 const POSTS: i64 = 30;
@@ -25,16 +26,8 @@ async fn serve(per_connection: usize) -> std::net::SocketAddr {
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let mut cursor = 0i64;
-                #[expect(clippy::result_large_err, reason = "the signature is the library's")]
-                let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-                    let query = request.uri().query().unwrap_or_default();
-                    assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
-                    cursor =
-                        query.split('&').find_map(|p| p.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0);
-                    Ok(response)
-                };
-                let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(tcp, callback).await else { return };
+                let Some((mut socket, query, cursor)) = common::accept(tcp).await else { return };
+                assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
                 let mut sent = 0;
                 for n in 1..=POSTS {
                     if n * 1_000_000 < cursor {

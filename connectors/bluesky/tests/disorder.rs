@@ -1,6 +1,8 @@
 //! Jetstream as it really comes: events out of order, several of one microsecond, compressed, numbered.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod common;
+
 use futures::SinkExt;
 use streife_sdk::conformance;
 use streife_sdk::{Connector, Cursor, SourceConfig};
@@ -14,15 +16,7 @@ async fn serve(events: &'static [(i64, &'static str)]) -> std::net::SocketAddr {
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let mut cursor = 0i64;
-                #[expect(clippy::result_large_err, reason = "the signature is the library's")]
-                let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-                    let query = request.uri().query().unwrap_or_default();
-                    cursor =
-                        query.split('&').find_map(|p| p.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0);
-                    Ok(response)
-                };
-                let mut socket = tokio_tungstenite::accept_hdr_async(tcp, callback).await.unwrap();
+                let (mut socket, _, cursor) = common::accept(tcp).await.unwrap();
                 for (time_us, name) in events.iter().filter(|(time_us, _)| *time_us >= cursor) {
                     let event = format!(
                         "{{\"did\":\"did:plc:a\",\"time_us\":{time_us},\"kind\":\"commit\",\"commit\":{{\"rev\":\"r\",\"operation\":\"create\",\"collection\":\"app.bsky.feed.post\",\"rkey\":\"{name}\",\"record\":{{\"text\":\"t\",\"createdAt\":\"2026-01-02T03:04:05Z\"}},\"cid\":\"c\"}}}}"

@@ -2,6 +2,8 @@
 //! DAG-CBOR objects, replay from there, then silence. Deletions need no blocks.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod common;
+
 use futures::SinkExt;
 use streife_sdk::conformance;
 use streife_sdk::{Connector, SourceConfig};
@@ -49,14 +51,7 @@ async fn serve(per_connection: usize) -> std::net::SocketAddr {
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let mut cursor = 0i64;
-                #[expect(clippy::result_large_err, reason = "the signature is the library's")]
-                let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-                    let query = request.uri().query().unwrap_or_default();
-                    cursor = query.strip_prefix("cursor=").and_then(|c| c.parse().ok()).unwrap_or(0);
-                    Ok(response)
-                };
-                let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(tcp, callback).await else { return };
+                let Some((mut socket, _, cursor)) = common::accept(tcp).await else { return };
                 for seq in (cursor + 1..=LAST).take(per_connection) {
                     if socket.send(Message::Binary(frame(seq).into())).await.is_err() {
                         return;
