@@ -15,7 +15,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
-use sha2::{Digest, Sha256};
 use streife_domain::{Clock, Event, EventKind, Timestamp};
 use streife_log::{EventLog, Record};
 use streife_media::{DecodeError, Looker};
@@ -24,7 +23,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::collect::{LogSink, MAX_EVENT_BYTES, raw_headers};
+use crate::collect::{LogSink, MAX_EVENT_BYTES, raw_headers, sha256_hex};
 use crate::retry::until_done;
 use crate::{Backoff, metrics, names};
 
@@ -277,7 +276,7 @@ impl PictureWorker {
         }
         let body = self.fetch(url, settings).await?;
         // The same file under another address: looked at once.
-        let sha256 = hex_of(&Sha256::digest(&body));
+        let sha256 = sha256_hex(&body);
         let known = self.known().get(&sha256, now);
         let result = match known {
             Some(known) => known,
@@ -343,8 +342,4 @@ impl PictureWorker {
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

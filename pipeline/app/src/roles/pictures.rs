@@ -42,7 +42,7 @@ pub(crate) async fn open(
     // Millions of hashes are sorted, a program is started.
     let looker = tokio::task::spawn_blocking(move || {
         let bank = bank(&section.bank)?.map(Arc::new);
-        let ocr = section.ocr.as_ref().map(tesseract).transpose().map_err(|error| failure(&error))?;
+        let ocr = section.ocr.as_ref().map(tesseract).transpose().map_err(failure)?;
         Ok::<Looker, Failure>(Looker { bank, ocr: ocr.map(|ocr| Arc::new(ocr) as Arc<dyn Ocr>) })
     })
     .await??;
@@ -60,9 +60,9 @@ pub(crate) fn bank(sections: &[BankSection]) -> Result<Option<Bank>, Failure> {
     let mut builder = BankBuilder::default();
     for section in sections {
         let treatment = Treatment { never_store: section.never_store, priority: section.priority };
-        builder.add_file(&section.file, treatment).map_err(|error| failure(&error))?;
+        builder.add_file(&section.file, treatment).map_err(failure)?;
     }
-    builder.build().map(Some).map_err(|error| failure(&error))
+    builder.build().map(Some).map_err(failure)
 }
 
 /// The reading program, tried once.
@@ -77,14 +77,8 @@ pub(crate) fn tesseract(section: &OcrSection) -> Result<Tesseract, OcrError> {
 }
 
 /// With its causes.
-fn failure(error: &dyn std::error::Error) -> Failure {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    Failure::configuration(format!("[collect.pictures] {told}"))
+fn failure(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    Failure::configuration(format!("[collect.pictures] {:#}", anyhow::Error::new(error)))
 }
 
 #[cfg(test)]

@@ -28,26 +28,37 @@ const SEED: u64 = 1;
 const ROUNDS: usize = 3;
 /// The naive baseline tries every rule on every post: a few are enough.
 const NAIVE_POSTS: usize = 400;
-/// Percent encoded, the goals beside tuned Python and, where there is one, beside naive Python.
-const SHARES: [(u32, f64, Option<f64>); 2] = [(5, 1.15, None), (20, 1.0, Some(5.0))];
+const SHARES: [Share; 2] = [
+    Share { percent: 5, times_tuned: 1.15, times_naive: None },
+    Share { percent: 20, times_tuned: 1.0, times_naive: Some(5.0) },
+];
+
+/// How many of a hundred posts are encoded, and the goals beside the two baselines.
+struct Share {
+    percent: u32,
+    times_tuned: f64,
+    times_naive: Option<f64>,
+}
 
 pub(crate) fn run(args: &BenchArgs) -> Result<Vec<Figure>, Failure> {
     let paths = Paths::new(&Config::default(), None);
     let rules = corpus::generate(0, RULES, SEED).rules;
     let identifier = open::identifier(&paths.models, &paths.parts)?;
     let mut figures = Vec::new();
-    for (percent, ..) in SHARES {
+    for share in SHARES {
+        let percent = share.percent;
         let posts = ENCODED_POSTS * args.scale.max(1) as usize * 100 / percent as usize;
         // A little over half of the corpus is German or English.
         let mut events: Vec<String> =
             encoder::posts(&identifier, posts * 2).into_iter().map(|post| post.event).collect();
         events.truncate(posts);
-        figures.extend(at_share(&paths, &Corpus { events, rules: rules.clone() }, percent)?);
+        figures.extend(at_share(&paths, &Corpus { events, rules: rules.clone() }, &share)?);
     }
     Ok(figures)
 }
 
-fn at_share(paths: &Paths, corpus: &Corpus, percent: u32) -> Result<Vec<Figure>, Failure> {
+fn at_share(paths: &Paths, corpus: &Corpus, share: &Share) -> Result<Vec<Figure>, Failure> {
+    let percent = share.percent;
     let ids = corpus.posts()?;
     let (chosen, others): (Vec<_>, Vec<_>) =
         corpus.events.iter().zip(&ids).partition(|(_, (id, _))| is_classified(id, percent));
@@ -77,24 +88,23 @@ fn at_share(paths: &Paths, corpus: &Corpus, percent: u32) -> Result<Vec<Figure>,
         naive.push(python.run_encoding(Variant::Naive, NAIVE_POSTS, &encoder)?.posts_per_cpu_s);
     }
     let name = format!("{percent} % of the posts encoded");
-    let beside = |peer: &str, theirs: &[f64]| {
+    let mut figures = vec![Figure::new(format!("{name}: so many"), chosen.events.len() as f64, "posts")];
+    for (peer, theirs, goal) in
+        [("tuned Python", &tuned, Some(share.times_tuned)), ("naive Python", &naive, share.times_naive)]
+    {
         let figure = Figure::new(name.clone(), median(&ours), "posts/CPU-s");
-        if theirs.is_empty() { figure } else { figure.against(peer, median(theirs)) }
-    };
-    let mut figures = vec![
-        Figure::new(format!("{name}: so many"), chosen.events.len() as f64, "posts"),
-        beside("tuned Python", &tuned),
-        beside("naive Python", &naive),
-    ];
-    let goals = SHARES.iter().find(|(share, ..)| *share == percent);
-    let mut judged = |peer: &str, ratio: Option<f64>, goal: Option<f64>| {
-        if let (Some(ratio), Some(goal)) = (ratio, goal) {
-            figures.push(Figure::new(format!("{name}: times {peer}"), ratio, "times").against("goal", goal));
+        if theirs.is_empty() {
+            figures.push(figure);
+            continue;
         }
-    };
-    let ratio = |theirs: &[f64]| (!theirs.is_empty()).then(|| median(&ours) / median(theirs));
-    judged("tuned Python", ratio(&tuned), goals.map(|(_, goal, _)| *goal));
-    judged("naive Python", ratio(&naive), goals.and_then(|(_, _, goal)| *goal));
+        let figure = figure.against(peer, median(theirs));
+        let ratio = figure.ratio();
+        figures.push(figure);
+        if let (Some(ratio), Some(goal)) = (ratio, goal) {
+            let times = format!("{name}: times {peer}");
+            figures.push(Figure::new(times, ratio, "times").against("goal", goal));
+        }
+    }
     Ok(figures)
 }
 

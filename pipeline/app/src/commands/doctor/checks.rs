@@ -12,7 +12,7 @@ use streife_rules::State;
 
 use super::Finding;
 use crate::config::{Config, LogKind};
-use crate::desk::evidence::REFUSED;
+use crate::desk::evidence::{REFUSED, notices as lying_in};
 use crate::open;
 use crate::paths::Paths;
 use crate::roles::collect;
@@ -327,17 +327,13 @@ pub(super) fn time_stamps(config: &Config) -> Finding {
 /// Notices of hand-overs that a mail server refused, or that nobody takes. `None` where no notice is written.
 pub(super) fn notices(config: &Config, outbox: &Path, now: SystemTime) -> Option<Finding> {
     config.evidence.handover.iter().find(|way| way.notify.is_some())?;
-    let mails = |folder: &Path| -> Vec<PathBuf> {
-        let entries =
-            fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
-        entries.filter(|path| path.extension().is_some_and(|end| end == "eml")).collect()
-    };
     let old = |path: &PathBuf| {
         let written = fs::metadata(path).and_then(|about| about.modified()).ok();
         written.and_then(|at| now.duration_since(at).ok()).is_some_and(|age| age > NOTICE_PATIENCE)
     };
-    let refused = mails(&outbox.join(REFUSED)).len();
-    let waiting = mails(outbox).iter().filter(|path| old(path)).count();
+    let in_folder = |folder: &Path| lying_in(folder).unwrap_or_default();
+    let refused = in_folder(&outbox.join(REFUSED)).len();
+    let waiting = in_folder(outbox).iter().filter(|path| old(path)).count();
     let result = match (refused, waiting) {
         (0, 0) => Ok(outbox.display().to_string()),
         (0, waiting) => Err(format!(

@@ -26,13 +26,9 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
         ));
     }
     if let Some(ocr) = &section.ocr {
-        let result =
-            tesseract(ocr).map(|_| format!("{} {}", ocr.program.display(), ocr.languages)).map_err(|error| {
-                match std::error::Error::source(&error) {
-                    Some(cause) => format!("{error}: {cause}"),
-                    None => error.to_string(),
-                }
-            });
+        let result = tesseract(ocr)
+            .map(|_| format!("{} {}", ocr.program.display(), ocr.languages))
+            .map_err(|error| format!("{:#}", anyhow::Error::new(error)));
         findings.push(Finding::of(
             "text in pictures",
             result,

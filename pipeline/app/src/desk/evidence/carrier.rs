@@ -140,8 +140,8 @@ impl MailCarrier {
     }
 }
 
-/// The finished notices of the outbox.
-fn notices(outbox: &Path) -> std::io::Result<Vec<PathBuf>> {
+/// The finished notices of a folder; none where there is no such folder.
+pub(crate) fn notices(outbox: &Path) -> std::io::Result<Vec<PathBuf>> {
     if !outbox.exists() {
         return Ok(Vec::new());
     }

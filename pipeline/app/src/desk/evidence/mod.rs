@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::open;
 use crate::paths::Paths;
-pub(crate) use carrier::{MailCarrier, OUTBOX, REFUSED};
+pub(crate) use carrier::{MailCarrier, OUTBOX, REFUSED, notices};
 use collect::StoreCollector;
 pub(crate) use handover::Handovers;
 pub(crate) use pages::{Keep, Pages, Wanted};
