@@ -11,11 +11,14 @@ const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 
 async fn decide(store: &CaseStore, n: usize, by: &Actor, what: Move) -> String {
     let post_id = format!("{n:032x}");
-    let item =
-        NewItem { post_id: post_id.clone(), campaign: format!("{:016x}", n % 3), queue: "alle".to_owned() };
+    let rules = vec!["w-1".to_owned(), if n.is_multiple_of(2) { "w-2" } else { "w-3" }.to_owned()];
+    let item = NewItem {
+        post_id: post_id.clone(),
+        campaign: format!("{:016x}", n % 3),
+        queue: "alle".to_owned(),
+        rules,
+    };
     assert!(matches!(store.claim(&item, by, NOW).await.unwrap(), ClaimOutcome::Yours(_)));
-    let rules = ["w-1", if n.is_multiple_of(2) { "w-2" } else { "w-3" }].map(str::to_owned);
-    store.note_rules(&post_id, &rules).await.unwrap();
     store.apply(&post_id, by.clone(), what, NOW).await.unwrap();
     post_id
 }

@@ -40,7 +40,12 @@ async fn new_postgres(server: &str) -> CaseStore {
 }
 
 fn item(n: usize) -> NewItem {
-    NewItem { post_id: format!("{n:032x}"), campaign: format!("{n:016x}"), queue: "alle".to_owned() }
+    NewItem {
+        post_id: format!("{n:032x}"),
+        campaign: format!("{n:016x}"),
+        queue: "alle".to_owned(),
+        ..NewItem::default()
+    }
 }
 
 async fn fifty_claimers(store: &CaseStore) {

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::fault::Fault;
 use crate::guard::Viewer;
-use crate::heads::{Heads, QueueHead};
+use crate::heads::{Asked, Heads, QueueHead};
 use crate::lab::{BacktestFigures, History, Preview, Progress, RuleText};
 use crate::priority::Order;
 use crate::reader::{
@@ -38,7 +38,7 @@ pub(crate) struct ContentReader {
     history: Arc<dyn History>,
     translator: Option<Arc<dyn Translator>>,
     translating: Semaphore,
-    heads: Heads,
+    heads: Arc<Heads>,
 }
 
 impl ContentReader {
@@ -48,7 +48,7 @@ impl ContentReader {
         translator: Option<Arc<dyn Translator>>,
     ) -> Self {
         let translating = Semaphore::new(CONCURRENT_TRANSLATIONS);
-        Self { flagged, history, translator, translating, heads: Heads::default() }
+        Self { flagged, history, translator, translating, heads: Arc::default() }
     }
 
     /// Is there a machine of the house that translates?
@@ -130,14 +130,35 @@ impl Audited {
         Ok(item.map(|item| self.owners.owner(&item.post.source)))
     }
 
+    fn asked(&self, filter: &QueueFilter, order: Order) -> Asked {
+        Asked {
+            reader: Arc::clone(&self.desk.content.flagged),
+            cases: (*self.viewer.cases).clone(),
+            filter: self.bound(filter),
+            order,
+            now: self.desk.now(),
+        }
+    }
+
     /// The head of a queue, at most seconds old.
     ///
     /// # Errors
     /// When store or case database cannot be read.
     pub(crate) async fn head(&self, filter: &QueueFilter, order: Order) -> Result<Arc<QueueHead>, Fault> {
-        let content = &self.desk.content;
-        let filter = self.bound(filter);
-        content.heads.head(&*content.flagged, &self.viewer.cases, &filter, order, self.desk.now()).await
+        self.desk.content.heads.head(self.asked(filter, order)).await
+    }
+
+    /// The head of a queue, read after `seen`.
+    ///
+    /// # Errors
+    /// When store or case database cannot be read.
+    pub(crate) async fn head_after(
+        &self,
+        seen: &QueueHead,
+        filter: &QueueFilter,
+        order: Order,
+    ) -> Result<Arc<QueueHead>, Fault> {
+        self.desk.content.heads.newer_than(Some(seen), self.asked(filter, order)).await
     }
 
     /// The posts of these places, in this order.
@@ -324,9 +345,13 @@ impl DeskState {
 
     /// How many posts wait. A figure, so not on record.
     pub(crate) async fn waiting(&self, v: &Viewer) -> Result<u64, Fault> {
-        let (content, now) = (&self.content, self.now());
-        let all = QueueFilter { sources: self.scope(v).await?, ..QueueFilter::default() };
-        let head = content.heads.head(&*content.flagged, &v.cases, &all, Order::Mixed, now).await?;
-        Ok(head.size.total)
+        let asked = Asked {
+            reader: Arc::clone(&self.content.flagged),
+            cases: (*v.cases).clone(),
+            filter: QueueFilter { sources: self.scope(v).await?, ..QueueFilter::default() },
+            order: Order::Mixed,
+            now: self.now(),
+        };
+        Ok(self.content.heads.head(asked).await?.size.total)
     }
 }

@@ -3,15 +3,12 @@
 use std::path::Path;
 
 use ort::session::Session;
-use ort::value::TensorRef;
 use streife_domain::Heads;
 
-use crate::encoder::{self, TOKENIZER_FILE};
+use crate::encoder::TOKENIZER_FILE;
 use crate::manifest::{Graph, Kind, Manifest};
+use crate::run::{run, run_together};
 use crate::{Device, OpenOptions, ScoringError, Tokenizer, library, onnx};
-
-/// The padding token of the vocabulary.
-const PADDING: i64 = 1;
 
 /// One session on the caller's thread.
 #[derive(Debug)]
@@ -66,7 +63,7 @@ impl Bare {
     /// # Errors
     /// [`ScoringError::Inference`].
     pub fn one(&mut self, ids: &[i64]) -> Result<Vec<f32>, ScoringError> {
-        encoder::run(&mut self.session, &self.graph, ids)
+        run(&mut self.session, &self.graph, ids)
     }
 
     /// Raw outputs of several texts in one run, all padded to the longest.
@@ -74,25 +71,6 @@ impl Bare {
     /// # Errors
     /// [`ScoringError::Inference`].
     pub fn together(&mut self, texts: &[Vec<i64>]) -> Result<Vec<Vec<f32>>, ScoringError> {
-        let failed = |error: ort::Error| ScoringError::Inference(error.to_string());
-        let length = texts.iter().map(Vec::len).max().unwrap_or_default();
-        let mut ids = Vec::with_capacity(texts.len() * length);
-        let mut mask = Vec::with_capacity(texts.len() * length);
-        for text in texts {
-            let padding = length - text.len();
-            ids.extend(text.iter().copied().chain(std::iter::repeat_n(PADDING, padding)));
-            mask.extend(std::iter::repeat_n(1, text.len()).chain(std::iter::repeat_n(0_i64, padding)));
-        }
-        let shape = [texts.len(), length];
-        let ids = TensorRef::from_array_view((shape, ids.as_slice())).map_err(failed)?;
-        let mask = TensorRef::from_array_view((shape, mask.as_slice())).map_err(failed)?;
-        let [ids_name, mask_name] = &self.graph.inputs;
-        let inputs = ort::inputs![ids_name.as_str() => ids, mask_name.as_str() => mask];
-        let outputs = self.session.run(inputs).map_err(failed)?;
-        let output = outputs
-            .get(&self.graph.output)
-            .ok_or_else(|| ScoringError::Inference("the output is missing".to_owned()))?;
-        let (_, logits) = output.try_extract_tensor::<f32>().map_err(failed)?;
-        Ok(logits.chunks(self.manifest.heads.len()).map(<[f32]>::to_vec).collect())
+        run_together(&mut self.session, &self.graph, texts)
     }
 }

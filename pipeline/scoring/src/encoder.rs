@@ -1,18 +1,20 @@
-//! The encoder: one OS thread for each ONNX session, one bounded queue before them.
+//! The encoder: one OS thread for each ONNX session, one bounded queue before them. A full queue makes the caller wait.
 //!
-//! A text is run alone and at its exact length: with int8 activations a score would otherwise depend on the texts it shares a
-//! batch with, and the same post would score differently live and in a backtest. A full queue makes the caller wait.
+//! Texts of about the same length that wait at the same time share a run ([`together`](crate::together)); nothing waits for
+//! company. That is for graphs whose scores do not depend on who shares the run, as the same post must score the same live,
+//! in `scan` and in a backtest; other graphs run each text alone, at its exact length.
 
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use ort::session::Session;
-use ort::value::TensorRef;
 use streife_domain::{Heads, Language};
 
 use crate::manifest::{Graph, Manifest};
 use crate::models::OpenOptions;
+use crate::run::{run, run_together};
+use crate::together::{Job, Waiting};
 use crate::tokenizer::Tokenizer;
 use crate::{ScoringError, golden, metrics, onnx};
 
@@ -23,12 +25,8 @@ pub const QUEUE_PER_SESSION: usize = 32;
 /// More sessions than any machine has use for.
 pub const MAX_SESSIONS: usize = 256;
 
-/// A text on its way to a session.
-struct Job {
-    ids: Vec<i64>,
-    number: usize,
-    answer: Sender<(usize, Result<Vec<f32>, ScoringError>)>,
-}
+/// Where the logits of a text go, under its number.
+type Answer = Sender<(usize, Result<Vec<f32>, ScoringError>)>;
 
 /// An encoder with its threads; they end when it is dropped.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ pub(crate) struct Encoder {
     graph: Graph,
     tokenizer: Tokenizer,
     /// Taken on drop, which ends the threads.
-    queue: Option<SyncSender<Job>>,
+    queue: Option<SyncSender<Job<Answer>>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -56,11 +54,14 @@ impl Encoder {
         let model = manifest.file(&format!("model-{}.onnx", graph.precision))?;
         let sessions = options.sessions.clamp(1, MAX_SESSIONS);
         let (queue, jobs) = sync_channel(sessions * QUEUE_PER_SESSION);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let jobs = Arc::new(Mutex::new(Waiting::new(jobs)));
         let mut encoder = Self { manifest, graph, tokenizer, queue: Some(queue), threads: Vec::new() };
         for number in 0..sessions {
-            let session =
+            let mut session =
                 onnx::session(options.parts, options.device, &encoder.manifest, &encoder.graph, &model)?;
+            if number == 0 && encoder.graph.together {
+                encoder.check_together(&mut session)?;
+            }
             let (jobs, graph) = (Arc::clone(&jobs), encoder.graph.clone());
             let thread = std::thread::Builder::new().name(format!("encoder-{number}"));
             let spawned = thread.spawn(move || work(session, &graph, &jobs)).map_err(|error| {
@@ -86,6 +87,21 @@ impl Encoder {
     /// [`ScoringError::Golden`], or what made a text fail.
     pub(crate) fn check_golden(&self, at_most: usize) -> Result<usize, ScoringError> {
         golden::check(&self.manifest, at_most, |language, text| self.run_one(language, text))
+    }
+
+    /// Texts that share a run score as each of them alone, or the manifest is wrong about its graph.
+    fn check_together(&self, session: &mut Session) -> Result<(), ScoringError> {
+        let texts = self.manifest.golden.iter().take(golden::AT_START);
+        let ids: Vec<Vec<i64>> = texts.filter_map(|golden| self.ids(&golden.text)).collect();
+        let shared = run_together(session, &self.graph, &ids)?;
+        for (ids, shared) in ids.iter().zip(shared) {
+            if run(session, &self.graph, ids)? != shared {
+                let what =
+                    "[graph] says together = true, but a text scores differently beside others".to_owned();
+                return Err(self.manifest.unsupported("manifest.toml", what));
+            }
+        }
+        Ok(())
     }
 
     /// Calibrated scores for each text, in order. Texts without words, and texts in a language without usable heads, get none
@@ -126,7 +142,7 @@ impl Encoder {
     }
 
     /// Waits while the queue is full.
-    fn send(&self, job: Job) -> Result<(), ScoringError> {
+    fn send(&self, job: Job<Answer>) -> Result<(), ScoringError> {
         let queue = self.queue.as_ref().ok_or(ScoringError::Stopped)?;
         metrics::ENCODER_WAITING.inc();
         queue.send(job).map_err(|_| {
@@ -146,36 +162,26 @@ impl Drop for Encoder {
     }
 }
 
-/// The life of a session's thread: runs text after text until the queue is closed.
-fn work(mut session: Session, graph: &Graph, jobs: &Mutex<Receiver<Job>>) {
+/// The life of a session's thread: runs what waits until the queue is closed.
+fn work(mut session: Session, graph: &Graph, jobs: &Mutex<Waiting<Answer>>) {
     loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { ids, number, answer }) = next else { return };
-        metrics::ENCODER_WAITING.dec();
-        metrics::ENCODER_TOKENS.inc_by(ids.len() as u64);
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).next(graph.together);
+        let Some(jobs) = next else { return };
+        metrics::ENCODER_WAITING.sub(i64::try_from(jobs.len()).unwrap_or(0));
+        let (ids, answers): (Vec<_>, Vec<_>) =
+            jobs.into_iter().map(|job| (job.ids, (job.number, job.answer))).unzip();
         let timed = metrics::ENCODER_SECONDS.start_timer();
-        let outcome = run(&mut session, graph, &ids);
+        let outcome = run_together(&mut session, graph, &ids);
         timed.observe_duration();
-        // A caller who no longer waits is no error.
-        let _ = answer.send((number, outcome));
+        let logits: Vec<Result<Vec<f32>, ScoringError>> = match outcome {
+            Ok(logits) => logits.into_iter().map(Ok).collect(),
+            // One of them may be to blame: each by itself, so that the others are scored.
+            Err(_) if ids.len() > 1 => ids.iter().map(|ids| run(&mut session, graph, ids)).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        for ((number, answer), logits) in answers.into_iter().zip(logits) {
+            // A caller who no longer waits is no error.
+            let _ = answer.send((number, logits));
+        }
     }
-}
-
-pub(crate) fn run(session: &mut Session, graph: &Graph, ids: &[i64]) -> Result<Vec<f32>, ScoringError> {
-    let failed = |error: ort::Error| ScoringError::Inference(error.to_string());
-    let mask = vec![1_i64; ids.len()];
-    let shape = [1, ids.len()];
-    let ids = TensorRef::from_array_view((shape, ids)).map_err(failed)?;
-    let mask = TensorRef::from_array_view((shape, mask.as_slice())).map_err(failed)?;
-    let [ids_name, mask_name] = &graph.inputs;
-    let outputs =
-        session.run(ort::inputs![ids_name.as_str() => ids, mask_name.as_str() => mask]).map_err(failed)?;
-    let output = outputs
-        .get(&graph.output)
-        .ok_or_else(|| ScoringError::Inference("the output is missing".to_owned()))?;
-    let (_, logits) = output.try_extract_tensor::<f32>().map_err(failed)?;
-    if logits.iter().any(|logit| !logit.is_finite()) {
-        return Err(ScoringError::Inference("a score is no number".to_owned()));
-    }
-    Ok(logits.to_vec())
 }

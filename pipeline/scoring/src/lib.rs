@@ -20,6 +20,8 @@ mod manifest;
 mod metrics;
 mod models;
 mod onnx;
+mod run;
+mod together;
 mod tokenizer;
 
 pub use bare::Bare;
@@ -34,7 +36,7 @@ pub use library::{Check, Installed, card, list, released, verify};
 pub use manifest::{
     Golden, Graph, Header, Kind, MANIFEST_FILE, Manifest, ModelFile, Pass, Role, Undetermined,
 };
-pub use metrics::descriptions as metric_descriptions;
+pub use metrics::{descriptions as metric_descriptions, encoder_tokens};
 pub use models::{GateScore, Models, OpenOptions, ShadowScore};
 pub use onnx::LIBRARY;
 pub use tokenizer::Tokenizer;

@@ -139,6 +139,10 @@ pub struct Graph {
     pub max_tokens: usize,
     /// `fp32`, `fp16` or `int8`.
     pub precision: String,
+    /// May texts share a run? Only where their scores do not depend on each other, which a start checks: true of `fp32` and
+    /// `fp16`, and of `int8` with scales that were fixed when the model was made.
+    #[serde(default)]
+    pub together: bool,
 }
 
 /// When a gate lets a text pass: `sigmoid(scale * output + shift) >= threshold`.

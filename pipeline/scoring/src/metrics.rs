@@ -42,9 +42,16 @@ metric!(
     )
 );
 metric!(
-    /// Tokens run; a text runs alone and unpadded, so all of them are useful.
+    /// Tokens run, without padding.
     ENCODER_TOKENS: IntCounter =
-        register_int_counter!("streife_scoring_encoder_tokens_total", "Tokens the encoders ran, none of them padding")
+        register_int_counter!("streife_scoring_encoder_tokens_total", "Tokens the encoders ran, without padding")
+);
+metric!(
+    /// Padding run: what texts that shared a run were filled up with.
+    ENCODER_PADDING: IntCounter = register_int_counter!(
+        "streife_scoring_encoder_padding_tokens_total",
+        "Padding the encoders ran where texts of different lengths shared a run"
+    )
 );
 metric!(
     /// Seconds of one run.
@@ -114,12 +121,18 @@ pub(crate) fn encoded<E>(manifest: &Manifest, result: &Result<Heads<f32>, E>) {
     ENCODER_TEXTS.with_label_values(&[&manifest.header.name, outcome]).inc();
 }
 
+/// Tokens that the encoders of this process ran, and padding among what they ran.
+pub fn encoder_tokens() -> (u64, u64) {
+    (ENCODER_TOKENS.get(), ENCODER_PADDING.get())
+}
+
 /// Names and labels of all metrics of this crate; registers those that nothing has touched yet.
 pub fn descriptions() -> Vec<Desc> {
-    let collectors: [&dyn Collector; 8] = [
+    let collectors: [&dyn Collector; 9] = [
         &*GATE_TEXTS,
         &*ENCODER_TEXTS,
         &*ENCODER_TOKENS,
+        &*ENCODER_PADDING,
         &*ENCODER_SECONDS,
         &*ENCODER_WAITING,
         &*SHADOW_LABELS,

@@ -220,7 +220,15 @@ fn the_encoder_scores_alike_alone_and_among_others() {
         ("What a lovely afternoon.", &english),
         ("Hau ab! <s></s><mask><pad> \0", &german),
     ];
+    // Of many lengths, so that some share a run and are filled up for it.
+    let words = "Heute fährt der Zug wieder einmal später ab und niemand am Bahnsteig weiß warum".split(' ');
+    let sentences: Vec<String> =
+        (5..45).map(|n| words.clone().cycle().take(n).collect::<Vec<_>>().join(" ")).collect();
+    let mut texts = texts.to_vec();
+    texts.extend(sentences.iter().map(|sentence| (sentence.as_str(), &german)));
+    let before = streife_scoring::encoder_tokens();
     let together = models.encode_many(&texts);
+    assert!(streife_scoring::encoder_tokens().1 > before.1, "some were filled up");
     for ((text, language), result) in texts.iter().zip(together) {
         let alone = models.encode(text, language).unwrap();
         assert_eq!(result.unwrap(), alone);

@@ -101,6 +101,12 @@ impl Store {
         Ok(Self { config, client, erased: Mutex::default() })
     }
 
+    /// A question that a key or an index answers from a few granules. One thread: handing so little to several costs more than
+    /// reading it.
+    pub(crate) fn look_up(&self, sql: &str) -> clickhouse::query::Query {
+        self.client().query(sql).with_setting("max_threads", "1")
+    }
+
     /// Does the server answer, and accept our user?
     ///
     /// # Errors

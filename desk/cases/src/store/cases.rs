@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use streife_domain::Timestamp;
 
 use super::ledgers::append;
+use super::quality::put_rules;
 use super::{CaseStore, Result, StoreError, Write, text, time};
 use crate::ledger::{audit_ledger_of, custody_ledger};
 use crate::tenant::Tenant;
@@ -15,7 +16,7 @@ use crate::workflow::{Actor, Case, CaseEvent, CaseState, Effects, LEASE_SECS, Mo
 const MAX_PARAMETERS: usize = 500;
 
 /// A flagged post that somebody takes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewItem {
     /// Post id.
     pub post_id: String,
@@ -23,6 +24,8 @@ pub struct NewItem {
     pub campaign: String,
     /// Queue.
     pub queue: String,
+    /// The rules that hit it: what becomes of it is told to them.
+    pub rules: Vec<String>,
 }
 
 /// What came of a claim.
@@ -343,7 +346,7 @@ impl CaseStore {
     /// When the database fails.
     pub async fn decisions(&self, since: Timestamp, limit: i64) -> Result<Vec<Decision>> {
         let rows = sqlx::query(
-            "SELECT d.* FROM decisions d WHERE d.at >= $1 AND d.undone = 0 \
+            "SELECT d.case_id, d.post_id, d.actor, d.kind, d.what, d.at FROM decisions d WHERE d.at >= $1 AND d.undone = 0 \
              AND ($3 = '*' OR EXISTS (SELECT 1 FROM cases c WHERE c.id = d.case_id AND c.tenant = $3)) \
              ORDER BY d.at DESC LIMIT $2",
         )
@@ -374,6 +377,7 @@ impl CaseStore {
         if !self.sees(&case.tenant) {
             return Err(StoreError::Invalid("there is no such post".to_owned()));
         }
+        put_rules(write, &item.post_id, &item.rules).await?;
         Ok(case)
     }
 }

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use streife_domain::Timestamp;
 
 use super::ledgers::append;
-use super::{CaseStore, Result, StoreError, text, time};
+use super::{CaseStore, Result, StoreError, Write, text, time};
 use crate::ledger::{Note, audit_ledger_of};
 use crate::quality::{Dismissals, Pair, drawn};
 use crate::role::{Action, may};
@@ -64,20 +64,28 @@ pub struct BlindItem {
     reference: Opinion,
 }
 
+/// Notes which rules hit an item.
+pub(super) async fn put_rules(write: &mut Write, post_id: &str, rules: &[String]) -> Result<()> {
+    for rule in rules.iter().take(MAX_RULES) {
+        sqlx::query(
+            "INSERT INTO item_rules (post_id, rule) VALUES ($1, $2) ON CONFLICT (post_id, rule) DO NOTHING",
+        )
+        .bind(post_id.to_owned())
+        .bind(rule.clone())
+        .execute(&mut *write.tx)
+        .await?;
+    }
+    Ok(())
+}
+
 impl CaseStore {
-    /// Notes which rules hit an item that somebody takes on, so that what becomes of it is told to these rules.
+    /// Notes which rules hit an item that somebody looks at; a claim notes them by itself.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn note_rules(&self, post_id: &str, rules: &[String]) -> Result<()> {
         let mut write = self.write().await?;
-        for rule in rules.iter().take(MAX_RULES) {
-            sqlx::query("INSERT INTO item_rules (post_id, rule) VALUES ($1, $2) ON CONFLICT (post_id, rule) DO NOTHING")
-                .bind(post_id.to_owned())
-                .bind(rule.clone())
-                .execute(&mut *write.tx)
-                .await?;
-        }
+        put_rules(&mut write, post_id, rules).await?;
         write.commit().await
     }
 

@@ -208,7 +208,7 @@ impl CaseStore {
     /// When the database fails.
     pub async fn session(&self, token: &str, now: Timestamp) -> Result<Option<Session>> {
         let row = sqlx::query(
-            "SELECT u.*, s.csrf, s.created_at AS session_created, s.seen_at FROM sessions s \
+            "SELECT u.id, u.tenant, u.name, u.roles, u.password, u.totp_secret, u.disabled, s.csrf, s.created_at AS session_created, s.seen_at FROM sessions s \
              JOIN users u ON u.id = s.user_id WHERE s.token_sha256 = $1 AND u.disabled = 0",
         )
         .bind(digest(token))

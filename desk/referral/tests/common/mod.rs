@@ -307,7 +307,7 @@ impl World {
 
     async fn claimed_as(&self, post_id: &str) -> String {
         let post_id = post_id.to_owned();
-        let item = NewItem { post_id, campaign: "1".into(), queue: "threats".into() };
+        let item = NewItem { post_id, campaign: "1".into(), queue: "threats".into(), ..NewItem::default() };
         match self.cases.claim(&item, &reviewer(), self.now()).await.unwrap() {
             ClaimOutcome::Yours(case) => case.id,
             other => unreachable!("nobody else is here: {other:?}"),

@@ -235,7 +235,6 @@ pub(crate) async fn claim(
 ) -> Result<Redirect, Fault> {
     let item = audited.item(parse_id(&id)?).await?.ok_or_else(Fault::not_found)?;
     let actor = audited.viewer.actor(Action::Decide)?;
-    audited.viewer.cases.note_rules(&id, &rules_of(&item)).await?;
     match audited.viewer.cases.claim(&new_item(&item), &actor, desk.now()).await? {
         ClaimOutcome::Yours(_) | ClaimOutcome::Done(_) => {
             desk.announce("queue");

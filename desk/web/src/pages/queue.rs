@@ -16,6 +16,7 @@ use super::{Fields, html, said};
 use crate::audited::Audited;
 use crate::fault::Fault;
 use crate::guard::Viewer;
+use crate::heads::QueueHead;
 use crate::priority::{Order, Parts};
 use crate::reader::{FlaggedItem, Place, QueueFilter};
 use crate::state::DeskState;
@@ -276,6 +277,7 @@ pub(crate) fn new_item(item: &FlaggedItem) -> NewItem {
         post_id: item.post.post_id.to_string(),
         campaign: item.post.campaign.to_string(),
         queue: QUEUE.to_owned(),
+        rules: rules_of(item),
     }
 }
 
@@ -289,8 +291,19 @@ pub(crate) async fn next(State(desk): State<DeskState>, audited: Audited) -> Res
 
 /// Claims the most urgent item that nobody holds.
 pub(crate) async fn claim_next(desk: &DeskState, audited: &Audited) -> Result<Option<PostId>, Fault> {
+    let all = QueueFilter::default();
+    let head = audited.head(&all, Order::Mixed).await?;
+    if let Some(id) = claim_of(desk, audited, &head).await? {
+        return Ok(Some(id));
+    }
+    // All that it names is taken since: nobody goes away with empty hands because of that.
+    let head = audited.head_after(&head, &all, Order::Mixed).await?;
+    claim_of(desk, audited, &head).await
+}
+
+/// Claims the first item of a head that nobody holds.
+async fn claim_of(desk: &DeskState, audited: &Audited, head: &QueueHead) -> Result<Option<PostId>, Fault> {
     let actor = audited.viewer.actor(Action::Decide)?;
-    let head = audited.head(&QueueFilter::default(), Order::Mixed).await?;
     for places in head.places.chunks(LOOKED_AT / 4) {
         for (place, held) in still_waiting(&audited.viewer, places).await? {
             let mine = held == actor.user;
@@ -298,7 +311,6 @@ pub(crate) async fn claim_next(desk: &DeskState, audited: &Audited) -> Result<Op
                 continue;
             }
             let Some(item) = audited.at_places(&[place]).await?.pop() else { continue };
-            audited.viewer.cases.note_rules(&item.post.post_id.to_string(), &rules_of(&item)).await?;
             if let ClaimOutcome::Yours(_) =
                 audited.viewer.cases.claim(&new_item(&item), &actor, desk.now()).await?
             {

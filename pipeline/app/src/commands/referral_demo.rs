@@ -93,6 +93,7 @@ async fn decide(
         post_id: item.post.post_id.to_string(),
         campaign: item.post.campaign.to_string(),
         queue: "demo".to_owned(),
+        ..NewItem::default()
     };
     let ClaimOutcome::Yours(case) = cases.claim(&flagged, &reviewer, now()).await.map_err(failed)? else {
         return Err(Failure::upstream("the post is taken; use an empty data folder".to_owned()));

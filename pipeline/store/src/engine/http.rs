@@ -30,6 +30,9 @@ const MAX_WHOLE_RESULT_BYTES: u64 = 256 * 1024 * 1024;
 const STREAMED_FORMATS: [&str; 5] = [RBWNAT, "RowBinary", "JSONEachRow", "TabSeparated", "CSV"];
 const RBWNAT: &str = "RowBinaryWithNamesAndTypes";
 const DEFAULT_FORMAT: &str = "TabSeparated";
+/// Before an error in the middle of an answer: the official client understands its block only where that comes in one read,
+/// and what was sent before would share one with it.
+const APART: Duration = Duration::from_millis(10);
 /// The user in the audit when nobody proved to be one.
 const NOBODY: &str = "(refused)";
 
@@ -154,7 +157,7 @@ impl Run {
         let Some((clause, format)) = format_clause(sql) else {
             return Err(DbError::internal("an insert without format"));
         };
-        let mut session = self.front.pool.session(permit, &self.call.preparation)?;
+        let mut session = self.front.pool.session(permit, &self.call.preparation, self.kind)?;
         let mut packed = BytesMut::new();
         let mut left = self.front.config.max_insert_bytes;
         session.insert(&sql.as_bytes()[..clause], format, &self.call.parameters, || {
@@ -193,10 +196,11 @@ impl Run {
             let outcome = self
                 .front
                 .pool
-                .session(permit, &self.call.preparation)
+                .session(permit, &self.call.preparation, self.kind)
                 .and_then(|session| self.query_blocking(session, &format, streamed, &send));
             self.audit(outcome.as_ref().err());
             if let Err(error) = outcome {
+                std::thread::sleep(APART);
                 send(Err(error));
             }
         });

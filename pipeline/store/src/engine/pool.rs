@@ -1,8 +1,10 @@
 //! Connections to the data folder, lent to one statement at a time.
 //!
-//! A request may change its connection's database and settings. They are put back before the connection is
-//! lent again; a connection on which that fails is closed and a new one opened in its place, so no request
-//! sees another's settings.
+//! A request may change its connection's database and settings. A connection keeps them while it lies idle, for the next
+//! request that wants the very same: putting them back and setting them again are four statements around each. For any
+//! other request they are put back first, and at once after a statement that may itself change them or did not end well: what
+//! was left of its answer would be the next one's. A connection on which that fails is closed and a new one opened
+//! in its place. So no request sees another's settings, or another's answer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,11 +14,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::EngineError;
 use super::error::{DbError, code};
 use super::ffi::{Api, Connection, Parameter, Totals};
+use super::query::QueryKind;
 
 pub(super) struct Pool {
     api: &'static Api,
     arguments: Vec<String>,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Prepared>>,
     permits: Arc<Semaphore>,
 }
 
@@ -25,6 +28,12 @@ pub(super) struct Pool {
 pub(super) struct Preparation {
     pub(super) database: Option<String>,
     pub(super) settings: Vec<(String, String)>,
+}
+
+/// A connection and what it was prepared for.
+struct Prepared {
+    connection: Connection,
+    preparation: Preparation,
 }
 
 impl Pool {
@@ -43,10 +52,22 @@ impl Pool {
     }
 
     pub(super) fn put_back(&self, connection: Connection) {
+        self.keep(Prepared { connection, preparation: Preparation::default() });
+    }
+
+    fn keep(&self, prepared: Prepared) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.permits.is_closed() {
-            idle.push(connection);
+            idle.push(prepared);
         }
+    }
+
+    /// An idle connection: one with this preparation if there is any, else one with none, else the one idle longest.
+    fn idle(&self, preparation: &Preparation) -> Option<Prepared> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let with = |wanted: &Preparation| idle.iter().rposition(|kept| kept.preparation == *wanted);
+        let at = with(preparation).or_else(|| with(&Preparation::default())).unwrap_or(0);
+        (at < idle.len()).then(|| idle.remove(at))
     }
 
     /// Waits for the right to run a statement.
@@ -61,54 +82,82 @@ impl Pool {
         }
     }
 
-    /// Takes a connection and prepares it; blocking. The permit is given back with the session.
+    /// Takes a connection and prepares it for a statement of this kind; blocking. The permit is given back with the session.
     pub(super) fn session(
         &self,
         permit: OwnedSemaphorePermit,
         preparation: &Preparation,
+        kind: QueryKind,
     ) -> Result<Session<'_>, DbError> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.connect().map_err(|e| DbError::internal(&e.to_string()))?,
+        if preparation.settings.iter().any(|(name, _)| !is_setting_name(name)) {
+            return Err(DbError::new(code::UNKNOWN_SETTING, "a setting's name has letters, digits and _"));
+        }
+        let session = |prepared: Prepared, permit| Session {
+            pool: self,
+            connection: Some(prepared.connection),
+            preparation: prepared.preparation,
+            changes_nothing: matches!(kind, QueryKind::Select | QueryKind::Insert),
+            ended_well: false,
+            _permit: permit,
         };
-        let mut session =
-            Session { pool: self, connection: Some(connection), undo: Vec::new(), _permit: permit };
-        session.prepare(preparation)?;
-        Ok(session)
+        let fresh = || self.connect().map_err(|e| DbError::internal(&e.to_string()));
+        let plain = |connection| Prepared { connection, preparation: Preparation::default() };
+        let Some(kept) = self.idle(preparation) else {
+            return session(plain(fresh()?), permit).prepared(preparation);
+        };
+        if kept.preparation == *preparation {
+            return Ok(session(kept, permit));
+        }
+        let mut lent = session(kept, permit);
+        if lent.put_back().is_err() {
+            lent.connection = Some(fresh()?);
+            lent.preparation = Preparation::default();
+        }
+        lent.prepared(preparation)
     }
 }
 
-/// A connection lent out. Dropping it puts database and settings back.
+/// A connection lent out. Dropping it gives it back.
 pub(super) struct Session<'a> {
     pool: &'a Pool,
     connection: Option<Connection>,
-    /// Statements that put things back.
-    undo: Vec<String>,
+    preparation: Preparation,
+    /// Its statement leaves database and settings as they are.
+    changes_nothing: bool,
+    /// Its statement succeeded and was read to its end.
+    ended_well: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Session<'_> {
+    fn prepared(mut self, preparation: &Preparation) -> Result<Self, DbError> {
+        self.preparation = preparation.clone();
+        self.prepare(preparation)?;
+        Ok(self)
+    }
+
     fn prepare(&mut self, preparation: &Preparation) -> Result<(), DbError> {
         if let Some(database) = &preparation.database {
-            self.undo.push("USE default".to_owned());
             self.execute(&format!("USE {}", quoted(database, '`')))?;
         }
         let settings = &preparation.settings;
-        if settings.iter().any(|(name, _)| !is_setting_name(name)) {
-            return Err(DbError::new(code::UNKNOWN_SETTING, "a setting's name has letters, digits and _"));
-        }
         if !settings.is_empty() {
-            let list = |write: &dyn Fn(&(String, String)) -> String| {
-                settings.iter().map(write).collect::<Vec<_>>().join(", ")
-            };
-            self.undo.push(format!("SET {}", list(&|(name, _)| format!("{name} = DEFAULT"))));
-            self.execute(&format!(
-                "SET {}",
-                list(&|(name, value)| format!("{name} = {}", quoted(value, '\'')))
-            ))?;
+            let list: Vec<String> =
+                settings.iter().map(|(name, value)| format!("{name} = {}", quoted(value, '\''))).collect();
+            self.execute(&format!("SET {}", list.join(", ")))?;
         }
         Ok(())
+    }
+
+    /// Undoes the preparation.
+    fn put_back(&mut self) -> Result<(), DbError> {
+        let Preparation { settings, .. } = std::mem::take(&mut self.preparation);
+        if !settings.is_empty() {
+            let list: Vec<String> = settings.iter().map(|(name, _)| format!("{name} = DEFAULT")).collect();
+            self.execute(&format!("SET {}", list.join(", ")))?;
+        }
+        // Also where no database was chosen: a connection that is not sound fails here.
+        self.execute("USE default")
     }
 
     fn execute(&mut self, sql: &str) -> Result<(), DbError> {
@@ -125,7 +174,9 @@ impl Session<'_> {
         format: &str,
         parameters: &[Parameter],
     ) -> Result<(Vec<u8>, Totals), DbError> {
-        self.connection()?.query(sql, format, parameters)
+        let answer = self.connection()?.query(sql, format, parameters)?;
+        self.ended_well = true;
+        Ok(answer)
     }
 
     pub(super) fn stream(
@@ -133,9 +184,15 @@ impl Session<'_> {
         sql: &[u8],
         format: &str,
         parameters: &[Parameter],
-        sink: impl FnMut(Vec<u8>) -> bool,
+        mut sink: impl FnMut(Vec<u8>) -> bool,
     ) -> Result<Totals, DbError> {
-        self.connection()?.stream(sql, format, parameters, sink)
+        let mut whole = true;
+        let totals = self.connection()?.stream(sql, format, parameters, |chunk| {
+            whole = sink(chunk);
+            whole
+        })?;
+        self.ended_well = whole;
+        Ok(totals)
     }
 
     pub(super) fn insert(
@@ -145,22 +202,21 @@ impl Session<'_> {
         parameters: &[Parameter],
         next: impl FnMut() -> Result<Option<Vec<u8>>, DbError>,
     ) -> Result<Totals, DbError> {
-        self.connection()?.insert(sql, format, parameters, next)
+        let totals = self.connection()?.insert(sql, format, parameters, next)?;
+        self.ended_well = true;
+        Ok(totals)
     }
 }
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        let mut clean = true;
-        for statement in std::mem::take(&mut self.undo) {
-            clean &= self.execute(&statement).is_ok();
-        }
+        let clean = self.changes_nothing && self.ended_well || self.put_back().is_ok();
         // Not clean also covers an unknown setting, which cannot be put back; a new connection costs little.
         if let Some(connection) = self.connection.take()
             && clean
             && !std::thread::panicking()
         {
-            self.pool.put_back(connection);
+            self.pool.keep(Prepared { connection, preparation: std::mem::take(&mut self.preparation) });
         }
     }
 }

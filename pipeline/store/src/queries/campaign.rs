@@ -85,7 +85,7 @@ impl Store {
     /// # Errors
     /// What ClickHouse says.
     pub async fn campaign_size(&self, campaign: CampaignKey) -> Result<u64, StoreError> {
-        let query = self.client().query(
+        let query = self.look_up(
             "SELECT uniqExact(post_id) FROM (SELECT post_id FROM flagged_posts WHERE campaign = {campaign:UInt64} \
              UNION ALL SELECT post_id FROM recent_posts WHERE campaign = {campaign:UInt64}) \
              WHERE post_id NOT IN (SELECT post_id FROM erasures)",

@@ -92,16 +92,14 @@ impl Store {
         let mut found: HashMap<u128, FlaggedItem> = HashMap::new();
         for chunk in ids.chunks(MAX_IDS) {
             let rows = self
-                .client()
-                .query(
+                .look_up(
                     "SELECT ?fields FROM flagged_posts PREWHERE post_id IN {ids:Array(UInt128)} \
                      ORDER BY version DESC LIMIT 1 BY post_id",
                 )
                 .param("ids", chunk)
                 .fetch_all::<FlaggedPostRow>();
             let erased = self
-                .client()
-                .query(
+                .look_up(
                     "SELECT post_id, toUnixTimestamp64Micro(max(erased_at)) AS erased_at FROM erasures \
                      WHERE post_id IN {ids:Array(UInt128)} GROUP BY post_id",
                 )
@@ -126,8 +124,7 @@ impl Store {
     /// What ClickHouse says.
     pub async fn identity(&self, post: PostId) -> Result<Option<IdentityItem>, StoreError> {
         let row: Option<IdentityRow> = self
-            .client()
-            .query(
+            .look_up(
                 "SELECT ?fields FROM flagged_identities FINAL WHERE post_id = {post:UInt128} \
                  AND post_id IN (SELECT post_id FROM flagged WHERE post_id = {post:UInt128})",
             )
@@ -143,8 +140,7 @@ impl Store {
     /// What ClickHouse says.
     pub async fn changes(&self, post: PostId) -> Result<Vec<PostChange>, StoreError> {
         let rows: Vec<PostChangeRow> = self
-            .client()
-            .query("SELECT ?fields FROM post_changes FINAL WHERE post_id = {post:UInt128} ORDER BY observed_at, event")
+            .look_up("SELECT ?fields FROM post_changes FINAL WHERE post_id = {post:UInt128} ORDER BY observed_at, event")
             .param("post", post.0)
             .fetch_all()
             .await?;

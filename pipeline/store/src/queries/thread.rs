@@ -51,8 +51,7 @@ impl Store {
     /// What ClickHouse says.
     pub async fn thread(&self, post: PostId, platform: &str) -> Result<Vec<Neighbour>, StoreError> {
         let ties: Option<TiesRow> = self
-            .client()
-            .query(
+            .look_up(
                 "SELECT ?fields FROM flagged_identities WHERE post_id = {post:UInt128} ORDER BY version DESC LIMIT 1",
             )
             .param("post", post.0)
@@ -61,8 +60,7 @@ impl Store {
         let Some(ties) = ties else { return Ok(Vec::new()) };
         let above = ties.reply_to.filter(|id| !id.is_empty()).map(|id| PostId::of(platform, &id));
         let below: Vec<IdRow> = self
-            .client()
-            .query(
+            .look_up(
                 // Without FINAL, which would merge whole columns first: what a post answers never changes.
                 "SELECT DISTINCT post_id FROM flagged_identities WHERE reply_to = {native:String} \
                  ORDER BY post_id LIMIT {limit:UInt32}",
@@ -77,8 +75,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let rows: Vec<TextRow> = self
-            .client()
-            .query(
+            .look_up(
                 "SELECT post_id, any(source) AS source, any(text) AS text, any(posted) AS posted FROM ( \
                    SELECT post_id, toString(source) AS source, text, toUnixTimestamp64Micro(posted_at) AS posted FROM flagged \
                    WHERE post_id IN {ids:Array(UInt128)} \

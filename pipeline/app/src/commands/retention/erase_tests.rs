@@ -25,7 +25,12 @@ fn role(folder: &Path) -> Role {
 
 async fn dismissed(cases: &CaseStore, post: PostId, at: Timestamp) -> String {
     let reviewer = Actor::new("reviewer", DeskRole::Reviewer);
-    let item = NewItem { post_id: post.to_string(), campaign: String::new(), queue: "default".to_owned() };
+    let item = NewItem {
+        post_id: post.to_string(),
+        campaign: String::new(),
+        queue: "default".to_owned(),
+        ..NewItem::default()
+    };
     let claimed = cases.claim(&item, &reviewer, at).await.unwrap();
     let streife_cases::store::ClaimOutcome::Yours(case) = claimed else { panic!("{claimed:?}") };
     let what = Move::Dismiss { reason: DismissReason::ALL[0] };

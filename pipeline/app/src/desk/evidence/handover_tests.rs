@@ -82,7 +82,7 @@ async fn approved(cases: &CaseStore, evidence: &Evidence) -> Case {
     let reviewer = Actor::new("streife", Role::Reviewer);
     let officer = Actor::new("sachbearbeitung", Role::CaseOfficer);
     let id = PostId::of("bench", "1").to_string();
-    let item = NewItem { post_id: id.clone(), campaign: "0".into(), queue: "q".into() };
+    let item = NewItem { post_id: id.clone(), campaign: "0".into(), queue: "q".into(), ..NewItem::default() };
     cases.claim(&item, &reviewer, at()).await.unwrap();
     let offence = Catalogue::built_in().get("StGB-111").unwrap();
     let norm = NormForm {

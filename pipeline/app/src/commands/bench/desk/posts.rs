@@ -63,7 +63,12 @@ pub(super) async fn decide_earlier(store: &Store, cases: &CaseStore, count: usiz
     let limit = u32::try_from(count).unwrap_or(u32::MAX);
     for entry in store.head(&QueueFilter::default(), HeadOrder::Oldest, limit).await? {
         let post_id = entry.post_id.to_string();
-        let item = NewItem { post_id: post_id.clone(), campaign: "0".to_owned(), queue: "triage".to_owned() };
+        let item = NewItem {
+            post_id: post_id.clone(),
+            campaign: "0".to_owned(),
+            queue: "triage".to_owned(),
+            ..NewItem::default()
+        };
         let now = open::clock().now();
         cases.claim(&item, &actor, now).await?;
         let dismissed = Move::Dismiss { reason: DismissReason::Opinion };

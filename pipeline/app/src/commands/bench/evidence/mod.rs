@@ -161,7 +161,12 @@ async fn site(folder: &Path, cases: CaseStore) -> Result<Evidence, Failure> {
 async fn suspect(cases: &CaseStore, number: usize) -> Result<String, Failure> {
     let (reviewer, clock) = (Actor::new("bench", Role::Reviewer), open::clock());
     let post_id = PostId::of("bench", &number.to_string()).to_string();
-    let item = NewItem { post_id: post_id.clone(), campaign: "0".to_owned(), queue: "bench".to_owned() };
+    let item = NewItem {
+        post_id: post_id.clone(),
+        campaign: "0".to_owned(),
+        queue: "bench".to_owned(),
+        ..NewItem::default()
+    };
     cases.claim(&item, &reviewer, clock.now()).await?;
     let suspect = Move::Suspect { norms: vec!["StGB-111".to_owned()] };
     cases.apply(&post_id, reviewer, suspect, clock.now()).await?;
