@@ -19,6 +19,7 @@ mod edges;
 pub mod glass;
 pub mod ledger;
 pub mod legal;
+mod listed;
 pub mod merkle;
 pub mod offence;
 pub mod password;

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -15,7 +14,7 @@ use streife_cases::workflow::Case;
 use streife_domain::{Identity, PostId, PseudonymousPost, Timestamp};
 use tokio::sync::Semaphore;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::heads::{Heads, QueueHead};
 use crate::lab::{BacktestFigures, History, Preview, Progress, RuleText};
@@ -76,10 +75,7 @@ impl FromRequestParts<DeskState> for Audited {
         let route = parts.extensions.get::<&'static Route>().copied();
         let Some(route) = route.filter(|route| route.content) else {
             tracing::error!("a handler reads content on a route that does not declare it");
-            return Err(Fault::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Die Route ist nicht zum Lesen von Inhalten erklärt.",
-            ));
+            return Err(Wrong::Page.into());
         };
         let path: HashMap<String, String> =
             Path::from_request_parts(parts, desk).await.map(|Path(map)| map).unwrap_or_default();
@@ -246,11 +242,10 @@ impl Audited {
         let from = Some(language).filter(|code| *code != UNDETERMINED);
         translator.translate(&item.post.text, from, to).await.map_err(|error| {
             tracing::warn!(%error, "a translation failed");
-            let key = match error {
-                AssistError::Empty | AssistError::TooLong { .. } => "translation.unfit",
-                _ => "translation.unreached",
-            };
-            Fault::new(StatusCode::SERVICE_UNAVAILABLE, self.viewer.t.get(key))
+            Fault::from(match error {
+                AssistError::Empty | AssistError::TooLong { .. } => Wrong::TranslationUnfit,
+                _ => Wrong::TranslationUnreached,
+            })
         })
     }
 

@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// The tables: triage and cases; rules, figures and quality; people, rights and machines.
-const TABLES: [&str; 3] =
-    [include_str!("messages.tsv"), include_str!("messages_work.tsv"), include_str!("messages_access.tsv")];
+/// The tables: triage and cases; rules, figures and quality; people, rights and machines; what goes wrong.
+const TABLES: [&str; 4] = [
+    include_str!("messages.tsv"),
+    include_str!("messages_work.tsv"),
+    include_str!("messages_access.tsv"),
+    include_str!("messages_wrong.tsv"),
+];
 
 /// A language of the desk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

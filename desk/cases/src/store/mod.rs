@@ -18,6 +18,7 @@ mod rulebook;
 mod settings;
 mod tenants;
 mod tokens;
+mod unfit;
 mod users;
 
 use std::path::Path;
@@ -42,6 +43,7 @@ pub use quality::{BlindItem, RuleOutcome, Similar};
 pub use rulebook::RuleBook;
 pub use tenants::{TenantCases, TenantRow};
 pub use tokens::{ApiToken, NewToken, Scope};
+pub use unfit::{RolePair, Unfit};
 pub use users::{NewUser, SESSION_IDLE_SECS, SESSION_MAX_SECS, Session, User};
 
 /// Connections to the database.
@@ -126,7 +128,10 @@ pub enum StoreError {
         /// Why.
         message: String,
     },
-    /// The request makes no sense here.
+    /// The request asks for what cannot be; said to the person who asked.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// A command of the operator makes no sense here; no page leads to it.
     #[error("{0}")]
     Invalid(String),
 }

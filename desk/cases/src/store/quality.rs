@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use streife_domain::Timestamp;
 
 use super::ledgers::append;
-use super::{CaseStore, Result, StoreError, text, time};
+use super::{CaseStore, Result, Unfit, text, time};
 use crate::ledger::{Note, audit_ledger_of};
 use crate::quality::{Dismissals, Pair, drawn};
 use crate::role::{Action, may};
@@ -180,7 +180,7 @@ impl CaseStore {
         at: Timestamp,
     ) -> Result<()> {
         if !may(actor.role, Action::Approve) {
-            return Err(StoreError::Invalid(format!("the role {} sets no golden items", actor.role)));
+            return Err(Unfit::GoldenRight.into());
         }
         let mut write = self.write().await?;
         sqlx::query(
@@ -260,7 +260,7 @@ impl CaseStore {
         at: Timestamp,
     ) -> Result<()> {
         if !may(actor.role, Action::Decide) {
-            return Err(StoreError::Invalid(format!("the role {} reviews nothing", actor.role)));
+            return Err(Unfit::BlindRight.into());
         }
         let mut write = self.write().await?;
         sqlx::query(

@@ -9,7 +9,7 @@ use streife_domain::{Head, Priority, Timestamp};
 use super::show::{line, number};
 use super::{Fields, html, said};
 use crate::burst::{burst, past_is_known};
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::reader::{By, QueueFilter, Series};
 use crate::state::DeskState;
@@ -202,7 +202,7 @@ pub(crate) async fn keep_view(
     let views = kept.iter().filter(|(key, link)| key.starts_with(VIEW) && !link.is_empty()).count();
     let forget = fields.contains_key("forget");
     if name.is_empty() || (!forget && views >= MAX_VIEWS) {
-        return Err(Fault::bad(v.t.get("trends.view_refused")));
+        return Err(Wrong::BadView.into());
     }
     // An empty value is a view that was forgotten: settings are never deleted one by one.
     let value = if forget {

@@ -14,7 +14,7 @@ use super::queue::{Part, claim_next, new_item, parts_of};
 use super::show::{age, moment, number};
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::priority::Parts;
 use crate::reader::{FlaggedItem, ThreadPost};
@@ -241,10 +241,7 @@ pub(crate) async fn claim(
             desk.announce("queue");
             Ok(Redirect::to(&format!("/items/{id}")))
         }
-        ClaimOutcome::HeldBy(holder) => Err(Fault::new(
-            StatusCode::CONFLICT,
-            format!("{} {holder}", audited.viewer.t.get("item.held_by")),
-        )),
+        ClaimOutcome::HeldBy(holder) => Err(Wrong::HeldBy(holder).into()),
     }
 }
 
@@ -322,7 +319,7 @@ pub(crate) async fn decide(
 /// What a form decides.
 pub(crate) fn decision(fields: &Fields) -> Result<Move, Fault> {
     let (kind, value) = said(fields, "decision").split_once(':').unwrap_or((said(fields, "decision"), ""));
-    let dismissal = || DismissReason::parse(value).ok_or_else(|| Fault::bad("unknown reason"));
+    let dismissal = || DismissReason::parse(value).ok_or_else(Fault::not_offered);
     let norms = || vec![value.to_owned()];
     Ok(match kind {
         "norm" => Move::Suspect { norms: norms() },
@@ -331,6 +328,6 @@ pub(crate) fn decision(fields: &Fields) -> Result<Move, Fault> {
         "danger" => Move::Danger { note: said(fields, "note").to_owned() },
         "opinion-norm" => Move::SecondOpinion { opinion: Opinion::Relevant { norms: norms() } },
         "opinion-dismiss" => Move::SecondOpinion { opinion: Opinion::NotRelevant { reason: dismissal()? } },
-        _ => return Err(Fault::bad("unknown decision")),
+        _ => return Err(Fault::not_offered()),
     })
 }

@@ -15,7 +15,7 @@ use streife_domain::PostId;
 use super::item::{NormKey, norm_keys};
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::interval::share;
 use crate::spans::{Piece, pieces};
@@ -193,9 +193,9 @@ fn opinion(fields: &Fields) -> Result<Opinion, Fault> {
         }
         "dismiss" => DismissReason::parse(value)
             .map(|reason| Opinion::NotRelevant { reason })
-            .ok_or_else(|| Fault::bad("unknown reason")),
+            .ok_or_else(Fault::not_offered),
         "unsure" => Ok(Opinion::Unsure),
-        _ => Err(Fault::bad("unknown opinion")),
+        _ => Err(Fault::not_offered()),
     }
 }
 
@@ -219,7 +219,7 @@ pub(crate) async fn golden(
     Extension(v): Extension<Viewer>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let post: PostId = said(&fields, "post").parse().map_err(|_| Fault::bad(v.t.get("quality.bad_post")))?;
+    let post: PostId = said(&fields, "post").parse().map_err(|_| Wrong::BadPost)?;
     let actor = v.actor(Action::Approve)?;
     v.cases.put_golden(&post.to_string(), &opinion(&fields)?, &actor, desk.now()).await?;
     Ok(Redirect::to("/quality"))

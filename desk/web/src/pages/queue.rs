@@ -14,7 +14,7 @@ use super::item::rules_of;
 use super::show::{age, number};
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::priority::{Order, Parts};
 use crate::reader::{FlaggedItem, Place, QueueFilter};
@@ -244,7 +244,7 @@ pub(crate) async fn set_budget(
     Extension(v): Extension<Viewer>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let budget: u16 = said(&fields, "budget").parse().map_err(|_| Fault::bad(v.t.get("queue.budget_bad")))?;
+    let budget: u16 = said(&fields, "budget").parse().map_err(|_| Wrong::BadBudget)?;
     let name = format!("budget/{QUEUE}");
     v.cases.save_settings(&v.cases.site_scope(), &[(name.as_str(), budget.to_string().as_str())]).await?;
     let details = serde_json::json!({ "budget": budget });

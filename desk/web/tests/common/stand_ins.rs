@@ -4,10 +4,10 @@ use sha2::{Digest, Sha256};
 use streife_cases::rulebook::Kind;
 use streife_cases::workflow::{Case, Seal};
 use streife_domain::{Author, BankMatch, Identity, Media, PostId, Priority, Timestamp};
-use streife_web::EvidenceSealer;
-use streife_web::lab::{About, Installed, RuleCheck, RuleProblem, RuleReport, RuleText, TestLine};
+use streife_web::lab::{About, Installed, NotLive, RuleCheck, RuleProblem, RuleReport, RuleText, TestLine};
 use streife_web::reader::{FlaggedItem, FlaggedReader, QueueFilter, ReadError, ThreadPost};
 use streife_web::sample::SampleReader;
+use streife_web::{EvidenceFault, EvidenceSealer};
 
 pub const SENTINEL: &str = "Kolibriwort";
 pub const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}\u{202e}";
@@ -39,14 +39,14 @@ impl RuleCheck for Fussy {
             }),
         }
     }
-    fn not_live(&self, text: &RuleText, approver: &str, has_backtest: bool) -> Option<&'static str> {
+    fn not_live(&self, text: &RuleText, approver: &str, has_backtest: bool) -> Option<NotLive> {
         let same = text.source.contains(&format!("owner: {approver}"));
         if same {
-            Some("same_person")
+            Some(NotLive::SamePerson)
         } else if has_backtest {
             None
         } else {
-            Some("no_backtest")
+            Some(NotLive::NoBacktest)
         }
     }
     fn installed(&self) -> Vec<Installed> {
@@ -75,7 +75,7 @@ impl EvidenceSealer for Sealer {
         _: &Identity,
         by: &str,
         at: Timestamp,
-    ) -> Result<Option<Seal>, String> {
+    ) -> Result<Option<Seal>, EvidenceFault> {
         let manifest_sha256 = hex::encode(Sha256::digest(&item.post.text));
         Ok(Some(Seal {
             manifest_sha256,
