@@ -13,7 +13,9 @@ use streife_domain::Timestamp;
 use crate::role::{Action, may};
 use crate::workflow::Actor;
 
-pub use publish::{PublishedFile, called, folder, publish, rendered, sources_file};
+pub use publish::{
+    FOREIGN_RULE, PublishedFile, called, folder, hide_foreign, is_foreign, publish, rendered, sources_file,
+};
 pub use text::{MAX_NAME_CHARS, Text, valid_name};
 
 /// What an entry is.

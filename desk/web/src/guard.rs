@@ -14,6 +14,7 @@ use streife_cases::glass::Opening;
 use streife_cases::ledger::Note;
 use streife_cases::role::{Action, Role, acting_role};
 use streife_cases::store::{Scope, Session, TenantCases};
+use streife_cases::tenant::Tenant;
 use streife_cases::workflow::Actor;
 use streife_domain::{Head, PostId, Timestamp};
 use subtle::ConstantTimeEq;
@@ -124,6 +125,11 @@ impl Viewer {
     /// When the emergency access of this page ends, as pages write it.
     pub fn glass_until(&self) -> String {
         self.glass.as_ref().map(|opening| moment(opening.ends_at)).unwrap_or_default()
+    }
+
+    /// The tenant whose person this is; behind a glass, too, that opens a post of another.
+    pub fn tenant(&self) -> Tenant {
+        self.glass.as_ref().map_or_else(|| self.cases.tenant(), |opening| opening.tenant.clone())
     }
 
     /// A note for the audit ledger.

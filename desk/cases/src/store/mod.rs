@@ -8,6 +8,7 @@
 
 mod backup;
 mod bulk;
+mod calibration;
 mod cases;
 mod deadlines;
 mod glass;
@@ -37,6 +38,7 @@ use crate::workflow::Refused;
 
 pub use backup::{RowCounts, TABLES};
 pub use bulk::{BulkOutcome, MAX_BULK};
+pub use calibration::JUDGED_SECS;
 pub use cases::{CaseRow, ClaimOutcome, Decision, NewItem};
 pub use outbox::{MAX_ATTEMPTS, Message, pause_secs};
 pub use quality::{BlindItem, RuleOutcome, Similar};

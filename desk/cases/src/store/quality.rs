@@ -349,7 +349,7 @@ impl CaseStore {
 }
 
 /// The opinion behind a decision as the table of decisions keeps it.
-fn opinion_of(kind: &str, what: &str) -> Opinion {
+pub(super) fn opinion_of(kind: &str, what: &str) -> Opinion {
     match kind {
         "suspect" => Opinion::Relevant { norms: what.split_whitespace().map(str::to_owned).collect() },
         _ => crate::workflow::DismissReason::parse(what)

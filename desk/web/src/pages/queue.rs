@@ -262,7 +262,7 @@ fn row(v: &Viewer, item: &FlaggedItem, parts: &Parts, held: &str, now: Timestamp
         platform: item.post.platform.clone(),
         age: age(item.post.observed_at, now),
         labels: item.verdict.labels.iter().map(|head| v.t.of("head", head.as_str())).collect(),
-        rules: item.verdict.hits.iter().map(|hit| hit.rule.clone()).collect(),
+        rules: item.verdict.hits.iter().map(|hit| v.t.of("rule_name", &hit.rule)).collect(),
         copies: item.copies,
         reach: item.reach.and_then(|reach| reach.views).map(number).unwrap_or_default(),
         deleted: !item.changes.is_empty(),
