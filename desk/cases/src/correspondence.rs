@@ -2,13 +2,13 @@
 //! case; the ledgers carry digests.
 
 use crate::edges::{from, said};
-use crate::workflow::{Case, CaseEvent, CaseState as S, Move, Notice, Question};
+use crate::workflow::{Case, CaseEvent, CaseState as S, Move, Notice, Question, Why};
 
 /// States in which the referral has been decided on by two people.
 const DECIDED: [S; 4] = [S::Approved, S::Sent, S::Acknowledged, S::Outcome];
 
 /// Changes `case` by a move of this kind, or says why not.
-pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Result<(), String> {
+pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Result<(), Why> {
     let said_by = |text: &str| Some((event.at, actor.to_owned(), text.to_owned()));
     match &event.what {
         Move::Ask { question } => {
@@ -20,9 +20,9 @@ pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Result<(
             from(case, &[S::Sent, S::Acknowledged, S::Outcome])?;
             said(answer)?;
             let asked = number.checked_sub(1).and_then(|at| case.questions.get_mut(at));
-            let asked = asked.ok_or_else(|| format!("there is no question {number}"))?;
+            let asked = asked.ok_or(Why::NoQuestion(*number))?;
             if asked.answer.is_some() {
-                return Err(format!("question {number} is answered"));
+                return Err(Why::QuestionAnswered(*number));
             }
             asked.answer = said_by(answer);
         }
@@ -31,7 +31,7 @@ pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Result<(
             from(case, &DECIDED)?;
             said(recipient)?;
             if case.seal.is_none() {
-                return Err("the evidence is not sealed; a notice may make it vanish".to_owned());
+                return Err(Why::NoticeBeforeSeal);
             }
             let recipient = recipient.clone();
             case.notices.push(Notice { at: event.at, kind: *notice, recipient, answer: None });
@@ -40,13 +40,13 @@ pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Result<(
             from(case, &[DECIDED.as_slice(), &[S::Recalled]].concat())?;
             said(answer)?;
             let notice = number.checked_sub(1).and_then(|at| case.notices.get_mut(at));
-            let notice = notice.ok_or_else(|| format!("there is no notice {number}"))?;
+            let notice = notice.ok_or(Why::NoNotice(*number))?;
             if notice.answer.is_some() {
-                return Err(format!("notice {number} is answered"));
+                return Err(Why::NoticeAnswered(*number));
             }
             notice.answer = said_by(answer);
         }
-        _ => return Err("this move does not exist here".to_owned()),
+        _ => return Err(Why::NoSuchMove),
     }
     Ok(())
 }

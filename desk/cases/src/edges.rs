@@ -3,13 +3,13 @@
 use crate::offence::Catalogue;
 use crate::workflow::{
     BULK_UNDO_SECS, Case, CaseEvent, CaseState as S, DISMISSED_GRACE_SECS, Disposal, EMERGENCY_APPROVAL_SECS,
-    Emergency, LEASE_SECS, Move, Opinion, REVIEW_SECS, UNDO_SECS, missing_for_draft,
+    Emergency, LEASE_SECS, Move, Opinion, REVIEW_SECS, UNDO_SECS, Why, missing_for_draft,
 };
 
 /// The shortest reason that says something.
 pub(crate) const MIN_REASON_CHARS: usize = 5;
 
-type Edge = Result<(), String>;
+type Edge = Result<(), Why>;
 
 /// Changes `case` by `event`, or says why not.
 pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Edge {
@@ -35,7 +35,7 @@ pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Edge {
             from(case, &[S::Claimed])?;
             said(reason)?;
             if case.holder.as_deref() == Some(actor) {
-                return Err("you hold it already".to_owned());
+                return Err(Why::HeldAlready);
             }
             case.holder = Some(actor.to_owned());
         }
@@ -47,7 +47,7 @@ pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Edge {
         Move::ExpireLease { last_heartbeat } => {
             from(case, &[S::Claimed])?;
             if event.at < last_heartbeat.plus_secs(LEASE_SECS) {
-                return Err("the lease has not ended yet".to_owned());
+                return Err(Why::LeaseRuns);
             }
             case.holder = None;
             case.state = S::Queued;
@@ -69,7 +69,7 @@ pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Edge {
         Move::Adjudicate { opinion } => adjudicate(case, actor, opinion)?,
         Move::Bulk { decision, .. } => {
             if !matches!(**decision, Move::Dismiss { .. } | Move::Suspect { .. }) {
-                return Err("only a dismissal or a suspicion is decided for many at once".to_owned());
+                return Err(Why::NotForMany);
             }
             apply(case, &CaseEvent { what: (**decision).clone(), ..event.clone() }, actor)?;
             if let Some((_, until)) = &mut case.undo {
@@ -94,7 +94,7 @@ pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Edge {
             said(reason)?;
             said(recipient)?;
             if case.emergency.is_some() {
-                return Err("a notice went out already".to_owned());
+                return Err(Why::NoticeSent);
             }
             case.emergency = Some(Emergency {
                 by: actor.to_owned(),
@@ -120,12 +120,12 @@ pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Edge {
         Move::SealEvidence { seal } => {
             from(case, &[S::Capturing, S::Danger])?;
             if case.seal.is_some() {
-                return Err("the evidence is sealed already; a seal is never replaced".to_owned());
+                return Err(Why::SealedAlready);
             }
             if seal.manifest_sha256.len() != 64
                 || !seal.manifest_sha256.bytes().all(|b| b.is_ascii_hexdigit())
             {
-                return Err("a seal names the SHA-256 of the manifest, 64 hex digits".to_owned());
+                return Err(Why::BadSeal);
             }
             case.seal = Some(seal.clone());
             if case.state == S::Capturing {
@@ -135,7 +135,7 @@ pub(crate) fn apply(case: &mut Case, event: &CaseEvent, actor: &str) -> Edge {
         Move::OpenForm => {
             from(case, &[S::Sealed, S::Danger])?;
             if case.seal.is_none() {
-                return Err("the evidence is not sealed; secure it first".to_owned());
+                return Err(Why::NotSealed);
             }
             case.state = S::LegalForm;
         }
@@ -189,7 +189,7 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
             said(addressee)?;
             let missing = missing_for_draft(case, Catalogue::built_in());
             if !missing.is_empty() {
-                return Err(missing.join("; "));
+                return Err(Why::FormIncomplete(missing.join("; ")));
             }
             case.drafted_by = Some(actor.to_owned());
             case.addressee = Some(addressee.clone());
@@ -206,7 +206,7 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
             said(channel)?;
             emergency_settled(case)?;
             if case.seal.is_none() {
-                return Err("the evidence is not sealed".to_owned());
+                return Err(Why::NotSealed);
             }
             second_person(case.approved_by.as_deref().unwrap_or_default(), &[&case.drafted_by])?;
             case.sent_at = Some(event.at);
@@ -215,7 +215,7 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
         Move::Acknowledge { file_number } => {
             from(case, &[S::Sent])?;
             if file_number.trim().is_empty() {
-                return Err("the recipient's file number is missing".to_owned());
+                return Err(Why::NoFileNumber);
             }
             case.file_number = Some(file_number.clone());
             case.state = S::Acknowledged;
@@ -242,8 +242,8 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
         Move::Restrict { reason } => {
             said(reason)?;
             match case.state {
-                S::Erased => return Err("it is erased".to_owned()),
-                S::Restricted => return Err("it is restricted already".to_owned()),
+                S::Erased => return Err(Why::Erased),
+                S::Restricted => return Err(Why::RestrictedAlready),
                 S::Review => {}
                 state => case.resume = Some(state),
             }
@@ -256,10 +256,10 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
         }
         Move::DeadlineReached => {
             if matches!(case.state, S::Erased | S::Restricted | S::Review) {
-                return Err("nothing to review".to_owned());
+                return Err(Why::NothingToReview);
             }
             if event.at < case.review_at {
-                return Err(format!("the review date {} has not come", case.review_at));
+                return Err(Why::ReviewNotDue(case.review_at));
             }
             case.resume = Some(case.state);
             case.state = S::Review;
@@ -268,7 +268,7 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
             from(case, &[S::Review])?;
             said(reason)?;
             if *until <= event.at || *until > event.at.plus_secs(2 * REVIEW_SECS) {
-                return Err("the next review lies between now and one year ahead".to_owned());
+                return Err(Why::BadReviewDate);
             }
             case.review_at = *until;
             case.state = resumed(case);
@@ -276,7 +276,7 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
         Move::Erase { certificate_sha256 } => match case.state {
             S::Dismissed => {
                 if event.at < case.review_at {
-                    return Err(format!("the grace period ends {}", case.review_at));
+                    return Err(Why::GraceRuns(case.review_at));
                 }
                 erase(case, certificate_sha256)?;
             }
@@ -285,14 +285,12 @@ fn referral(case: &mut Case, event: &CaseEvent, actor: &str, what: &Move) -> Edg
                 emergency_settled(case)?;
                 erase(case, certificate_sha256)?;
             }
-            S::Restricted => return Err("it is restricted; lift the restriction first".to_owned()),
+            S::Restricted => return Err(Why::Restricted),
             _ => {
-                return Err(
-                    "only dismissed cases after their grace and cases under review are erased".to_owned()
-                );
+                return Err(Why::NotErasable);
             }
         },
-        _ => return Err("this move does not exist here".to_owned()),
+        _ => return Err(Why::NoSuchMove),
     }
     Ok(())
 }
@@ -301,22 +299,21 @@ pub(crate) fn from(case: &Case, allowed: &[S]) -> Edge {
     if allowed.contains(&case.state) {
         return Ok(());
     }
-    let names: Vec<&str> = allowed.iter().map(|state| state.as_str()).collect();
-    Err(format!("it must stand at {}", names.join(" or ")))
+    Err(Why::StandsElsewhere(allowed.to_vec()))
 }
 
 fn held(case: &Case, actor: &str) -> Edge {
     from(case, &[S::Claimed])?;
     match &case.holder {
         Some(holder) if holder == actor => Ok(()),
-        Some(holder) => Err(format!("{holder} holds it; take it over with a reason")),
-        None => Err("nobody holds it; claim it first".to_owned()),
+        Some(holder) => Err(Why::HeldBy(holder.clone())),
+        None => Err(Why::NotHeld),
     }
 }
 
 pub(crate) fn said(reason: &str) -> Edge {
     if reason.trim().chars().count() < MIN_REASON_CHARS {
-        return Err(format!("a reason of at least {MIN_REASON_CHARS} characters is missing"));
+        return Err(Why::NoReason);
     }
     Ok(())
 }
@@ -324,25 +321,23 @@ pub(crate) fn said(reason: &str) -> Edge {
 fn never_suspected(case: &Case) -> Edge {
     match &case.suspected_by {
         None => Ok(()),
-        Some(_) => Err("it was marked as a possible offence; ending it needs the second role".to_owned()),
+        Some(_) => Err(Why::SuspectedBefore),
     }
 }
 
 fn second_person(actor: &str, others: &[&Option<String>]) -> Edge {
     if actor.is_empty() {
-        return Err("a second person has not approved".to_owned());
+        return Err(Why::NotApproved);
     }
     if others.iter().any(|other| other.as_deref() == Some(actor)) {
-        return Err("this needs a second person".to_owned());
+        return Err(Why::SecondPerson);
     }
     Ok(())
 }
 
 fn emergency_settled(case: &Case) -> Edge {
     match &case.emergency {
-        Some(emergency) if emergency.approved_by.is_none() => {
-            Err(format!("the emergency notice lacks its approval, due {}", emergency.approval_due))
-        }
+        Some(emergency) if emergency.approved_by.is_none() => Err(Why::EmergencyOpen(emergency.approval_due)),
         _ => Ok(()),
     }
 }
@@ -380,10 +375,10 @@ fn suspect(case: &mut Case, event: &CaseEvent, actor: &str, norms: &[String]) ->
 
 fn known_norms(norms: &[String]) -> Edge {
     if norms.is_empty() {
-        return Err("name at least one norm".to_owned());
+        return Err(Why::NoNorm);
     }
     match norms.iter().find(|norm| Catalogue::built_in().get(norm).is_none()) {
-        Some(norm) => Err(format!("the offence catalogue has no norm {norm:?}")),
+        Some(norm) => Err(Why::UnknownNorm(norm.clone())),
         None => Ok(()),
     }
 }
@@ -391,11 +386,11 @@ fn known_norms(norms: &[String]) -> Edge {
 fn second_opinion(case: &mut Case, actor: &str, opinion: &Opinion) -> Edge {
     from(case, &[S::SecondLook])?;
     let Some((first_by, first)) = case.first.clone() else {
-        return Err("the first opinion is missing".to_owned());
+        return Err(Why::NoFirstOpinion);
     };
     second_person(actor, &[&Some(first_by.clone())])?;
     if case.second.is_some() {
-        return Err("there is a second opinion already; a lead decides".to_owned());
+        return Err(Why::SecondOpinionGiven);
     }
     case.second = Some((actor.to_owned(), opinion.clone()));
     match (first, opinion) {
@@ -417,7 +412,7 @@ fn second_opinion(case: &mut Case, actor: &str, opinion: &Opinion) -> Edge {
 fn adjudicate(case: &mut Case, actor: &str, opinion: &Opinion) -> Edge {
     from(case, &[S::SecondLook])?;
     if case.second.is_none() {
-        return Err("the blind second opinion is missing".to_owned());
+        return Err(Why::NoSecondOpinion);
     }
     match opinion {
         Opinion::Relevant { norms } => {
@@ -427,7 +422,7 @@ fn adjudicate(case: &mut Case, actor: &str, opinion: &Opinion) -> Edge {
             case.state = S::Suspect;
         }
         Opinion::NotRelevant { .. } => case.state = S::Dismissed,
-        Opinion::Unsure => return Err("a lead decides one way or the other".to_owned()),
+        Opinion::Unsure => return Err(Why::LeadMustDecide),
     }
     Ok(())
 }
@@ -439,12 +434,12 @@ fn take_back(
     undo: Option<(String, streife_domain::Timestamp)>,
 ) -> Edge {
     from(case, &[S::Dismissed, S::SecondLook, S::Suspect])?;
-    let Some((by, until)) = undo else { return Err("there is nothing to take back".to_owned()) };
+    let Some((by, until)) = undo else { return Err(Why::NothingToUndo) };
     if by != actor {
-        return Err(format!("only {by} can take it back"));
+        return Err(Why::UndoIsOf(by));
     }
     if event.at > until {
-        return Err("the time for taking it back is over".to_owned());
+        return Err(Why::UndoOver);
     }
     case.undo = None;
     case.first = None;
@@ -457,15 +452,15 @@ fn take_back(
 }
 
 fn approve_emergency(case: &mut Case, actor: &str) -> Edge {
-    let Some(emergency) = &mut case.emergency else { return Err("no notice went out".to_owned()) };
+    let Some(emergency) = &mut case.emergency else { return Err(Why::NoNoticeSent) };
     if emergency.approved_by.is_some() {
-        return Err("it is approved already".to_owned());
+        return Err(Why::ApprovedAlready);
     }
     if emergency.by == actor {
-        return Err("this needs a second person".to_owned());
+        return Err(Why::SecondPerson);
     }
     if matches!(case.state, S::Erased | S::Restricted) {
-        return Err("the case is closed".to_owned());
+        return Err(Why::Closed);
     }
     emergency.approved_by = Some(actor.to_owned());
     Ok(())
@@ -474,7 +469,7 @@ fn approve_emergency(case: &mut Case, actor: &str) -> Edge {
 /// Everything that could tell of content or persons goes; the bare fact and the certificate stay.
 fn erase(case: &mut Case, certificate_sha256: &str) -> Edge {
     if certificate_sha256.len() != 64 || !certificate_sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err("the certificate's SHA-256 is missing".to_owned());
+        return Err(Why::NoCertificate);
     }
     case.certificate_sha256 = Some(certificate_sha256.to_owned());
     case.form = None;

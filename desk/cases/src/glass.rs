@@ -94,36 +94,26 @@ impl Opening {
     }
 }
 
-/// Why a glass stays whole or a review is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum GlassRefusal {
-    /// No reason.
-    #[error("an emergency access needs a reason of at least {MIN_GLASS_REASON_CHARS} characters")]
-    NoReason,
-    /// Too many openings wait.
-    #[error("{MAX_UNREVIEWED} emergency accesses of yours wait for review; have them reviewed first")]
-    Unreviewed,
-    /// Nothing to review under this id, or it was reviewed.
-    #[error("there is no such emergency access to review")]
-    Unknown,
-    /// One's own.
-    #[error("nobody reviews an emergency access of their own")]
-    OwnAccess,
-    /// A review says why.
-    #[error("a review needs a note of at least {MIN_GLASS_REASON_CHARS} characters")]
-    NoNote,
-}
-
-impl GlassRefusal {
-    /// The written form.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoReason => "no_reason",
-            Self::Unreviewed => "unreviewed",
-            Self::Unknown => "unknown",
-            Self::OwnAccess => "own_access",
-            Self::NoNote => "no_note",
-        }
+crate::listed! {
+    /// Why a glass stays whole or a review is refused.
+    #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum GlassRefusal {
+        #[default]
+        /// No reason.
+        #[error("an emergency access needs a reason of at least {MIN_GLASS_REASON_CHARS} characters")]
+        NoReason = "no_reason",
+        /// Too many openings wait.
+        #[error("{MAX_UNREVIEWED} emergency accesses of yours wait for review; have them reviewed first")]
+        Unreviewed = "unreviewed",
+        /// Nothing to review under this id, or it was reviewed.
+        #[error("there is no such emergency access to review")]
+        Unknown = "unknown",
+        /// One's own.
+        #[error("nobody reviews an emergency access of their own")]
+        OwnAccess = "own_access",
+        /// A review says why.
+        #[error("a review needs a note of at least {MIN_GLASS_REASON_CHARS} characters")]
+        NoNote = "no_note",
     }
 }
 

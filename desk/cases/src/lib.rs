@@ -4,6 +4,7 @@
 //! * [`role`]: who may do what, and which roles nobody may hold together.
 //! * [`offence`], [`legal`]: the offence catalogue as data, and the form a case officer fills in.
 //! * [`rulebook`]: rules, lists and suppressions written at the desk, and who may switch them live.
+//! * [`calibration`]: what models expected, and what people found.
 //! * [`quality`]: agreement of blind second looks, drift of a rule.
 //! * [`glass`]: emergency access outside one's role, for half an hour and with a review.
 //! * [`ledger`], [`merkle`], [`canonical`]: audit and custody, hash-chained, with signed checkpoints.
@@ -12,6 +13,7 @@
 //!
 //! No web, no log, no ClickHouse here.
 
+pub mod calibration;
 pub mod canonical;
 mod correspondence;
 pub mod deadlines;
@@ -19,6 +21,7 @@ mod edges;
 pub mod glass;
 pub mod ledger;
 pub mod legal;
+mod listed;
 pub mod merkle;
 pub mod offence;
 pub mod password;

@@ -13,7 +13,9 @@ use streife_domain::Timestamp;
 use crate::role::{Action, may};
 use crate::workflow::Actor;
 
-pub use publish::{PublishedFile, called, folder, publish, rendered, sources_file};
+pub use publish::{
+    FOREIGN_RULE, PublishedFile, called, folder, hide_foreign, is_foreign, publish, rendered, sources_file,
+};
 pub use text::{MAX_NAME_CHARS, Text, valid_name};
 
 /// What an entry is.
@@ -210,73 +212,44 @@ pub struct BookEvent {
     pub what: Change,
 }
 
-/// Why a change is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// There is no such version.
-    #[error("there is no such version; look again")]
-    NoSuchVersion,
-    /// The role may not.
-    #[error("this role has no right to do this")]
-    NoRight,
-    /// The stage does not allow it.
-    #[error("the version does not stand where this step is possible; look again")]
-    WrongStage,
-    /// The person wrote it.
-    #[error("whoever wrote or submitted a text does not decide on it: another person does")]
-    OwnWork,
-    /// Nobody asked for approval.
-    #[error("nobody asked for approval")]
-    NotAsked,
-    /// A rule needs a backtest.
-    #[error("there is no backtest of this version; run one first")]
-    NoBacktest,
-    /// A reason is needed.
-    #[error("say why, in at least {MIN_REASON_CHARS} characters")]
-    NoReason,
-    /// Only rules have a shadow.
-    #[error("only a rule runs in the shadow")]
-    NoShadow,
-    /// The name cannot be one.
-    #[error(
-        "a name has 1 to {MAX_NAME_CHARS} lower-case letters, digits, - and _, on a line of its own at the left edge"
-    )]
-    BadName,
-    /// More than one document.
-    #[error("one text is one rule, list or suppression: write no --- between documents")]
-    SeveralDocuments,
-}
-
-impl Refusal {
-    /// The written form, under which the desk keeps its wording.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoSuchVersion => "no_such_version",
-            Self::NoRight => "no_right",
-            Self::WrongStage => "wrong_stage",
-            Self::OwnWork => "own_work",
-            Self::NotAsked => "not_asked",
-            Self::NoBacktest => "no_backtest",
-            Self::NoReason => "no_reason",
-            Self::NoShadow => "no_shadow",
-            Self::BadName => "bad_name",
-            Self::SeveralDocuments => "several_documents",
-        }
+crate::listed! {
+    /// Why a change is refused.
+    #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum Refusal {
+        #[default]
+        /// There is no such version.
+        #[error("there is no such version; look again")]
+        NoSuchVersion = "no_such_version",
+        /// The role may not.
+        #[error("this role has no right to do this")]
+        NoRight = "no_right",
+        /// The stage does not allow it.
+        #[error("the version does not stand where this step is possible; look again")]
+        WrongStage = "wrong_stage",
+        /// The person wrote it.
+        #[error("whoever wrote or submitted a text does not decide on it: another person does")]
+        OwnWork = "own_work",
+        /// Nobody asked for approval.
+        #[error("nobody asked for approval")]
+        NotAsked = "not_asked",
+        /// A rule needs a backtest.
+        #[error("there is no backtest of this version; run one first")]
+        NoBacktest = "no_backtest",
+        /// A reason is needed.
+        #[error("say why, in at least {MIN_REASON_CHARS} characters")]
+        NoReason = "no_reason",
+        /// Only rules have a shadow.
+        #[error("only a rule runs in the shadow")]
+        NoShadow = "no_shadow",
+        /// The name cannot be one.
+        #[error(
+            "a name has 1 to {MAX_NAME_CHARS} lower-case letters, digits, - and _, on a line of its own at the left edge"
+        )]
+        BadName = "bad_name",
+        /// More than one document.
+        #[error("one text is one rule, list or suppression: write no --- between documents")]
+        SeveralDocuments = "several_documents",
     }
-
-    /// All refusals.
-    pub const ALL: [Self; 10] = [
-        Self::NoSuchVersion,
-        Self::NoRight,
-        Self::WrongStage,
-        Self::OwnWork,
-        Self::NotAsked,
-        Self::NoBacktest,
-        Self::NoReason,
-        Self::NoShadow,
-        Self::BadName,
-        Self::SeveralDocuments,
-    ];
 }
 
 /// The shortest reason.

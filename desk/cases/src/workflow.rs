@@ -8,6 +8,7 @@ mod case;
 mod moves;
 mod state;
 mod values;
+mod why;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ pub use case::{Case, Emergency};
 pub use moves::{CaseEvent, Move};
 pub use state::CaseState;
 pub use values::{CaseOutcome, DismissReason, Disposal, Notice, NoticeKind, Opinion, Question, Seal};
+pub use why::Why;
 
 /// How long a claim holds without a heartbeat.
 pub const LEASE_SECS: i64 = 15 * 60;
@@ -56,15 +58,15 @@ impl Actor {
 }
 
 /// Why an event is refused: what is missing, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is refused for a case in state {}: {why}", state.as_str())]
 pub struct Refused {
-    /// The move.
-    pub what: String,
+    /// The move, as written.
+    pub what: &'static str,
     /// Where the case stands.
     pub state: CaseState,
-    /// What is missing, in words.
-    pub why: String,
+    /// What is missing.
+    pub why: Why,
 }
 
 /// What must be written together with the new state.
@@ -83,13 +85,11 @@ pub struct Effects {
 /// # Errors
 /// [`Refused`], which says what is missing.
 pub fn step(case: &Case, event: &CaseEvent) -> Result<(Case, Effects), Refused> {
-    let refuse = |why: &str| {
-        Err(Refused { what: event.what.as_str().to_owned(), state: case.state, why: why.to_owned() })
-    };
+    let refuse = |why: Why| Err(Refused { what: event.what.as_str(), state: case.state, why });
     let actor = event.actor.user.as_str();
     match event.what.action() {
         None if event.actor.role != Role::System => {
-            return refuse("only the machine itself does this");
+            return refuse(Why::OnlyMachine);
         }
         Some(action) if !may(event.actor.role, action) => {
             let by_itself = event.actor.role == Role::System
@@ -100,14 +100,14 @@ pub fn step(case: &Case, event: &CaseEvent) -> Result<(Case, Effects), Refused> 
                     _ => false,
                 };
             if !by_itself {
-                return refuse(&format!("the role {} has no right to do this", event.actor.role));
+                return refuse(Why::NoRight);
             }
         }
         _ => {}
     }
     let mut next = case.clone();
     if let Err(why) = crate::edges::apply(&mut next, event, actor) {
-        return refuse(&why);
+        return refuse(why);
     }
     next.version += 1;
     Ok((next.clone(), effects(case, &next, event)))

@@ -1,9 +1,11 @@
 //! Blind reviews, golden items, what is told to a rule: through the database, as aggregates.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use streife_cases::calibration::Basis;
 use streife_cases::quality::{agreement, drawn};
 use streife_cases::role::Role;
-use streife_cases::store::{CaseStore, ClaimOutcome, NewItem};
+use streife_cases::store::{CaseStore, ClaimOutcome, JUDGED_SECS, NewItem};
+use streife_cases::tenant::Tenant;
 use streife_cases::workflow::{Actor, DismissReason, Move, Opinion};
 use streife_domain::Timestamp;
 
@@ -84,4 +86,46 @@ async fn a_case_comes_up_for_review_on_its_day_and_once() {
         store.case(&suspect).await.unwrap().unwrap().state,
         streife_cases::workflow::CaseState::Review
     );
+}
+
+#[tokio::test]
+async fn what_people_said_of_posts_is_told_to_models_as_far_as_all_of_it_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = CaseStore::sqlite(folder.path()).await.unwrap();
+    store.migrate().await.unwrap();
+    let (rita, ron) = (Actor::new("rita", Role::Reviewer), Actor::new("ron", Role::Reviewer));
+    let suspect = || Move::Suspect { norms: vec!["StGB-130".to_owned()] };
+    let dismiss = |reason| Move::Dismiss { reason };
+    for n in 0..100 {
+        let what = match n % 4 {
+            0 => suspect(),
+            1 => dismiss(DismissReason::Opinion),
+            2 => dismiss(DismissReason::FalseHit),
+            _ => dismiss(DismissReason::Known),
+        };
+        decide(&store, n, &rita, what).await;
+    }
+    let undone = decide(&store, 100, &rita, suspect()).await;
+    store.apply(&undone, rita.clone(), Move::Undo, NOW).await.unwrap();
+    let drawn = store.blind_items("ron", b"secret", NOW).await.unwrap();
+    for item in &drawn {
+        store.blind_opinion(item, &ron, &Opinion::Relevant { norms: vec![] }, NOW).await.unwrap();
+    }
+
+    let told = store.judgements(NOW).await.unwrap();
+    let of = |basis, confirmed: bool| {
+        told.iter().filter(|one| one.basis == basis && one.confirmed == confirmed).count()
+    };
+    assert_eq!(
+        (of(Basis::Decision, true), of(Basis::Decision, false)),
+        (25, 50),
+        "handled already says nothing"
+    );
+    assert_eq!((of(Basis::Blind, true), of(Basis::Blind, false)), (drawn.len(), 0));
+    assert!(!drawn.is_empty() && of(Basis::Outcome, true) == 0);
+    assert!(told.iter().all(|one| !one.campaign.is_empty()));
+    // Dismissed posts are erased after their grace: a longer look back would find the confirmed ones alone.
+    assert!(store.judgements(NOW.plus_secs(JUDGED_SECS + 1)).await.unwrap().is_empty());
+    let nord = store.of(&Tenant::parse("nord").unwrap());
+    assert!(nord.judgements(NOW).await.unwrap().is_empty(), "another tenant's are none of one's own");
 }

@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 use streife_cases::store::CaseStore;
 use streife_cases::workflow::{Case, Seal};
 use streife_domain::{Clock, Identity, SystemClock, Timestamp};
-use streife_web::lab::{Installed, RuleCheck, RuleReport, RuleText};
+use streife_web::lab::{Installed, NotLive, RuleCheck, RuleReport, RuleText};
 use streife_web::reader::FlaggedItem;
 use streife_web::sample::SampleReader;
-use streife_web::{DeskParts, DeskState, EvidenceSealer, create_demo_accounts, router};
+use streife_web::{DeskParts, DeskState, EvidenceFault, EvidenceSealer, create_demo_accounts, router};
 
 struct NoCheck;
 
@@ -20,7 +20,7 @@ impl RuleCheck for NoCheck {
     fn check(&self, _: &RuleText, _german: bool) -> RuleReport {
         RuleReport::default()
     }
-    fn not_live(&self, _: &RuleText, _approver: &str, _has_backtest: bool) -> Option<&'static str> {
+    fn not_live(&self, _: &RuleText, _approver: &str, _has_backtest: bool) -> Option<NotLive> {
         None
     }
     fn installed(&self) -> Vec<Installed> {
@@ -40,7 +40,7 @@ impl EvidenceSealer for DigestSealer {
         _: &Identity,
         by: &str,
         at: Timestamp,
-    ) -> Result<Option<Seal>, String> {
+    ) -> Result<Option<Seal>, EvidenceFault> {
         let manifest_sha256 = hex::encode(Sha256::digest(&item.post.text));
         Ok(Some(Seal {
             manifest_sha256,

@@ -5,24 +5,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use streife_assist::{AssistError, Translation, Translator};
+use streife_cases::rulebook::{FOREIGN_RULE, hide_foreign, is_foreign};
 use streife_cases::tenant::{SourceOwners, SourceScope, Tenant};
 use streife_cases::workflow::Case;
 use streife_domain::{Identity, PostId, PseudonymousPost, Timestamp};
 use tokio::sync::Semaphore;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::heads::{Asked, Heads, QueueHead};
 use crate::lab::{BacktestFigures, History, Preview, Progress, RuleText};
 use crate::priority::Order;
 use crate::reader::{
-    CampaignFigures, ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, ModelMark, Place, QueueFilter,
-    ReadError,
+    By, CampaignFigures, ExportFormat, ExportLabel, FlaggedItem, FlaggedReader, ModelMark, Place,
+    QueueFilter, ReadError, Series, Trends,
 };
 use crate::routes::Route;
 use crate::state::DeskState;
@@ -76,10 +76,7 @@ impl FromRequestParts<DeskState> for Audited {
         let route = parts.extensions.get::<&'static Route>().copied();
         let Some(route) = route.filter(|route| route.content) else {
             tracing::error!("a handler reads content on a route that does not declare it");
-            return Err(Fault::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Die Route ist nicht zum Lesen von Inhalten erklärt.",
-            ));
+            return Err(Wrong::Page.into());
         };
         let path: HashMap<String, String> =
             Path::from_request_parts(parts, desk).await.map(|Path(map)| map).unwrap_or_default();
@@ -106,7 +103,27 @@ impl FromRequestParts<DeskState> for Audited {
 impl Audited {
     /// A filter that shows the posts of this tenant alone, whatever else it asks for.
     fn bound(&self, filter: &QueueFilter) -> QueueFilter {
-        QueueFilter { sources: self.scope.clone(), ..filter.clone() }
+        let mut bound = QueueFilter {
+            sources: self.scope.clone(),
+            space: self.own().as_str().to_owned(),
+            ..filter.clone()
+        };
+        // Whoever guesses the name of another tenant's rule learns nothing by what it finds: nothing.
+        if bound.rule.as_deref().is_some_and(|rule| is_foreign(rule, &self.own())) {
+            bound.rule = Some(FOREIGN_RULE.to_owned());
+        }
+        bound
+    }
+
+    /// The tenant whose person reads, behind a glass too.
+    fn own(&self) -> Tenant {
+        self.viewer.tenant()
+    }
+
+    /// An item as this tenant sees it: of other tenants' rules it knows that they hit, and nothing else.
+    fn seen(&self, mut item: FlaggedItem) -> FlaggedItem {
+        hide_foreign(&mut item.verdict.hits, &self.own());
+        item
     }
 
     /// Is this post this tenant's? What is not is counted, and looks as if it did not exist.
@@ -168,7 +185,7 @@ impl Audited {
     pub(crate) async fn at_places(&self, places: &[Place]) -> Result<Vec<FlaggedItem>, Fault> {
         let mut items = self.desk.content.heads.items(&*self.desk.content.flagged, places).await?;
         items.retain(|item| self.owns(&item.post.source));
-        Ok(items)
+        Ok(items.into_iter().map(|item| self.seen(item)).collect())
     }
 
     /// Posts by id, in this order.
@@ -178,7 +195,7 @@ impl Audited {
     pub(crate) async fn items(&self, ids: &[PostId]) -> Result<Vec<FlaggedItem>, Fault> {
         let mut items = self.desk.content.flagged.items(ids).await?;
         items.retain(|item| self.owns(&item.post.source));
-        Ok(items)
+        Ok(items.into_iter().map(|item| self.seen(item)).collect())
     }
 
     /// Keeps a post for one request for a moment, so that many who ask at once do not race for the same one.
@@ -196,7 +213,7 @@ impl Audited {
             // A thread can run through sources of several tenants.
             item.thread.retain(|near| self.scope.contains(&near.source));
         }
-        Ok(item)
+        Ok(item.map(|item| self.seen(item)))
     }
 
     /// What a rule hits among recent posts; `reason` is the purpose and legal basis that the rule names.
@@ -267,11 +284,10 @@ impl Audited {
         let from = Some(language).filter(|code| *code != UNDETERMINED);
         translator.translate(&item.post.text, from, to).await.map_err(|error| {
             tracing::warn!(%error, "a translation failed");
-            let key = match error {
-                AssistError::Empty | AssistError::TooLong { .. } => "translation.unfit",
-                _ => "translation.unreached",
-            };
-            Fault::new(StatusCode::SERVICE_UNAVAILABLE, self.viewer.t.get(key))
+            Fault::from(match error {
+                AssistError::Empty | AssistError::TooLong { .. } => Wrong::TranslationUnfit,
+                _ => Wrong::TranslationUnreached,
+            })
         })
     }
 
@@ -341,6 +357,48 @@ impl DeskState {
     /// The sources that this person's tenant sees.
     pub(crate) async fn scope(&self, v: &Viewer) -> Result<SourceScope, Fault> {
         Ok(v.cases.source_owners().await?.scope(&v.cases.tenant()))
+    }
+
+    /// Flagged posts over time, told apart by one of their sides; of other tenants' rules the sum alone.
+    pub(crate) async fn series(
+        &self,
+        v: &Viewer,
+        filter: &QueueFilter,
+        hours: u32,
+        by: By,
+    ) -> Result<Vec<Series>, Fault> {
+        let foreign = |rule: &str| is_foreign(rule, &v.tenant());
+        // Whoever guesses a name learns nothing by what it finds.
+        let rule =
+            filter.rule.clone().map(|rule| if foreign(&rule) { FOREIGN_RULE.to_owned() } else { rule });
+        let filter = QueueFilter { rule, ..filter.clone() };
+        let all = self.figures.series(&filter, hours, by).await?;
+        if by != By::Rule {
+            return Ok(all);
+        }
+        let (others, mut own): (Vec<Series>, Vec<Series>) =
+            all.into_iter().partition(|one| foreign(&one.name));
+        if let Some(mut sum) = others.first().cloned() {
+            FOREIGN_RULE.clone_into(&mut sum.name);
+            for one in &others[1..] {
+                sum.per_hour.iter_mut().zip(&one.per_hour).for_each(|(sum, n)| *sum += n);
+            }
+            own.push(sum);
+        }
+        Ok(own)
+    }
+
+    /// The trends of the sources that this person's tenant sees; of other tenants' rules the sum alone.
+    pub(crate) async fn trends(&self, v: &Viewer) -> Result<Trends, Fault> {
+        let mut trends = self.figures.trends(&self.scope(v).await?).await?;
+        let own = v.tenant();
+        let others: u64 =
+            trends.by_rule.iter().filter(|(rule, _)| is_foreign(rule, &own)).map(|(_, n)| n).sum();
+        trends.by_rule.retain(|(rule, _)| !is_foreign(rule, &own));
+        if others > 0 {
+            trends.by_rule.push((FOREIGN_RULE.to_owned(), others));
+        }
+        Ok(trends)
     }
 
     /// How many posts wait. A figure, so not on record.

@@ -14,12 +14,13 @@ use streife_cases::glass::Opening;
 use streife_cases::ledger::Note;
 use streife_cases::role::{Action, Role, acting_role};
 use streife_cases::store::{Scope, Session, TenantCases};
+use streife_cases::tenant::Tenant;
 use streife_cases::workflow::Actor;
 use streife_domain::{Head, PostId, Timestamp};
 use subtle::ConstantTimeEq;
 
 use crate::api::ApiFault;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong, told};
 use crate::i18n::{Lang, T};
 use crate::keys::Keys;
 use crate::pages::moment;
@@ -126,6 +127,11 @@ impl Viewer {
         self.glass.as_ref().map(|opening| moment(opening.ends_at)).unwrap_or_default()
     }
 
+    /// The tenant whose person this is; behind a glass, too, that opens a post of another.
+    pub fn tenant(&self) -> Tenant {
+        self.glass.as_ref().map_or_else(|| self.cases.tenant(), |opening| opening.tenant.clone())
+    }
+
     /// A note for the audit ledger.
     pub fn note(&self, at: Timestamp, action: &str, subject: &str, reason: &str, details: Value) -> Note {
         Note {
@@ -140,6 +146,23 @@ impl Viewer {
     }
 }
 
+/// The language that a browser asks for.
+fn asked(headers: &HeaderMap) -> Lang {
+    Lang::from_header(headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()))
+}
+
+/// An address that no route has. Who is logged in reads of it in the language of their settings.
+pub(crate) async fn nowhere(State(desk): State<DeskState>, headers: HeaderMap) -> Response {
+    let nonce = random_token();
+    let lang = match session(&desk, &headers).await {
+        Ok(session) => viewer(&desk, session, &headers, &nonce).await.map(|viewer| viewer.t.0),
+        Err(fault) => Err(fault),
+    };
+    let mut response = told(Fault::not_found().into_response(), lang.unwrap_or_else(|_| asked(&headers)));
+    add_headers(response.headers_mut(), &nonce, desk.secure_cookies);
+    response
+}
+
 /// The guard of one route.
 pub(crate) async fn guard(
     State((desk, route)): State<(DeskState, &'static Route)>,
@@ -148,13 +171,17 @@ pub(crate) async fn guard(
 ) -> Response {
     Counters::add(&desk.counters.requests);
     let nonce = random_token();
-    let mut response = match admit(&desk, route, request, &nonce).await {
+    let mut lang = asked(request.headers());
+    let mut response = match admit(&desk, route, request, &nonce, &mut lang).await {
         Ok(request) => next.run(request).await,
         Err(response) => {
             Counters::add(&desk.counters.refused);
             *response
         }
     };
+    if !matches!(route.right, Right::Token(_)) {
+        response = told(response, lang);
+    }
     add_headers(response.headers_mut(), &nonce, desk.secure_cookies);
     response
 }
@@ -164,6 +191,7 @@ async fn admit(
     route: &'static Route,
     request: Request,
     nonce: &str,
+    lang: &mut Lang,
 ) -> Result<Request, Box<Response>> {
     let refuse = |fault: Fault| Box::new(fault.into_response());
     let (mut parts, body) = request.into_parts();
@@ -176,6 +204,7 @@ async fn admit(
     }
     let session = session(desk, &parts.headers).await.map_err(refuse)?;
     let mut viewer = viewer(desk, session, &parts.headers, nonce).await.map_err(refuse)?;
+    *lang = viewer.t.0;
     if viewer.may(Action::ReviewGlass) {
         viewer.glass_waiting =
             viewer.cases.openings_to_review(&viewer.user).await.map_err(|error| refuse(error.into()))?;
@@ -186,8 +215,7 @@ async fn admit(
             let response = if parts.method == Method::GET {
                 Redirect::to("/login").into_response()
             } else {
-                Fault::new(StatusCode::UNAUTHORIZED, "Bitte neu anmelden. / Please log in again.")
-                    .into_response()
+                Fault::from(Wrong::LoggedOut).into_response()
             };
             return Err(Box::new(response));
         }
@@ -199,10 +227,12 @@ async fn admit(
             }
         }
     }
+    // An address of a form, typed in or reloaded: there is nothing to show, and no token that could have expired.
+    if route.method == Method::POST && parts.method != Method::POST {
+        return Err(refuse(Wrong::Method.into()));
+    }
     let body = if route.method == Method::POST {
-        let bytes = to_bytes(body, MAX_BODY_BYTES)
-            .await
-            .map_err(|_| refuse(Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "Zu groß. / Too large.")))?;
+        let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| refuse(Wrong::TooLarge.into()))?;
         // Before log-in there is no session to tie a token to: a cookie that no other site can set stands in.
         let expected = if viewer.user.is_empty() {
             cookie(&parts.headers, LOGIN_COOKIE).unwrap_or_default()
@@ -213,10 +243,7 @@ async fn admit(
         let given = header.or_else(|| field(&bytes, "csrf")).unwrap_or_default();
         if expected.is_empty() || !bool::from(expected.as_bytes().ct_eq(given.as_bytes())) {
             tracing::warn!(route = route.path, "a form without valid token was refused");
-            return Err(refuse(Fault::new(
-                StatusCode::FORBIDDEN,
-                "Das Formular ist abgelaufen; bitte die Seite neu laden. / The form has expired; please reload the page.",
-            )));
+            return Err(refuse(Wrong::Expired.into()));
         }
         Body::from(bytes)
     } else {
@@ -263,10 +290,10 @@ async fn machine(desk: &DeskState, parts: &Parts, scope: Scope, nonce: &str) -> 
     let (now, address) = (desk.now(), client_address(&parts.extensions).0);
     let key = format!("token/{address}");
     if !desk.throttle.allows_up_to(&key, MAX_ADDRESS_FAILURES, now) {
-        return Err(ApiFault(Fault::new(
+        return Err(ApiFault::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too many invalid tokens; wait five minutes",
-        )));
+        ));
     }
     let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let secret = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
@@ -317,7 +344,7 @@ async fn viewer(
     headers: &HeaderMap,
     nonce: &str,
 ) -> Result<Viewer, Fault> {
-    let mut lang = Lang::from_header(headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
+    let mut lang = asked(headers);
     let mut prefs = Prefs::default();
     let cases =
         session.as_ref().map_or_else(|| desk.door.of_nobody(), |session| desk.door.of_session(session));

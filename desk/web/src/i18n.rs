@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// The tables: triage and cases; rules, figures and quality; people, rights and machines.
-const TABLES: [&str; 3] =
-    [include_str!("messages.tsv"), include_str!("messages_work.tsv"), include_str!("messages_access.tsv")];
+/// The tables: triage and cases; rules, figures and quality; people, rights and machines; what goes wrong.
+const TABLES: [&str; 4] = [
+    include_str!("messages.tsv"),
+    include_str!("messages_work.tsv"),
+    include_str!("messages_access.tsv"),
+    include_str!("messages_wrong.tsv"),
+];
 
 /// A language of the desk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -134,6 +138,14 @@ mod tests {
             .chain(CaseOutcome::ALL.iter().map(|o| format!("outcome.{}", o.as_str())))
             .chain(Role::ALL.iter().map(|r| format!("role.{}", r.as_str())))
             .chain(Head::ALL.iter().map(|h| format!("head.{}", h.as_str())))
+            .chain(streife_cases::calibration::Basis::ALL.iter().map(|b| format!("basis.{}", b.as_str())))
+            .chain(
+                ["post", "reply", "quote", "repost", "article", "comment"].map(|k| format!("post_kind.{k}")),
+            )
+            .chain(
+                ["connector", "delay", "edited", "by", "gate", "encoded", "kind", "thread"]
+                    .map(|f| format!("found.{f}")),
+            )
             .chain(["low", "medium", "high"].map(|l| format!("level.{l}")));
         for key in names {
             assert!(messages().contains_key(key.as_str()), "{key}");

@@ -135,9 +135,27 @@ pub trait RuleCheck: Send + Sync {
     /// Compiles a text and runs its tests; for a list, the tests of the rules that use it.
     fn check(&self, text: &RuleText, german: bool) -> RuleReport;
     /// Why `approver` may not switch the rule live, by the name of the reason; `None` when nothing is in the way.
-    fn not_live(&self, text: &RuleText, approver: &str, has_backtest: bool) -> Option<&'static str>;
+    fn not_live(&self, text: &RuleText, approver: &str, has_backtest: bool) -> Option<NotLive>;
     /// What the installation brings along.
     fn installed(&self) -> Vec<Installed>;
+}
+
+streife_cases::listed! {
+    /// Why a text does not go live.
+    #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+    pub enum NotLive {
+        /// One of its tests fails, or it does not compile.
+        #[default]
+        TestFails = "test_fails",
+        /// It names the approver as its owner.
+        SamePerson = "same_person",
+        /// No second person approves.
+        Nobody = "nobody",
+        /// No backtest.
+        NoBacktest = "no_backtest",
+        /// It was ended.
+        Retired = "retired",
+    }
 }
 
 /// A post that a draft hits.

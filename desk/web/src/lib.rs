@@ -32,6 +32,7 @@ pub mod sample;
 pub mod spans;
 mod state;
 mod throttle;
+mod trouble;
 mod wellness;
 
 pub use fault::Fault;
@@ -40,3 +41,4 @@ pub use state::{Access, Charts};
 pub use state::{
     DemoAccount, DeskParts, DeskState, EvidenceLine, EvidenceSealer, Sent, create_demo_accounts,
 };
+pub use trouble::{EvidenceFault, Trouble};

@@ -1,6 +1,7 @@
 //! What the desk reads: flagged posts (content) and figures (never content).
 
 use async_trait::async_trait;
+use streife_cases::calibration::Score;
 use streife_cases::tenant::SourceScope;
 use streife_domain::{
     CampaignKey, Head, Identity, LegalLabel, Media, PostChange, PostId, Priority, PseudonymousPost, Reach,
@@ -33,6 +34,8 @@ pub struct QueueFilter {
     pub words: Option<String>,
     /// The sources of the tenant that asks. Set by [`crate::audited`], never by a page.
     pub sources: SourceScope,
+    /// The tenant that asks, as written; empty for the house. Rules of others are not named to it. Set likewise.
+    pub space: String,
 }
 
 /// A part of a text that moved a model's score.
@@ -387,6 +390,12 @@ pub trait Figures: Send + Sync {
     async fn series(&self, filter: &QueueFilter, hours: u32, by: By) -> Result<Vec<Series>, ReadError>;
     /// One rule over the last fourteen days.
     async fn rule(&self, id: &str) -> Result<RuleFigures, ReadError>;
+    /// What the models said of these posts, each by name and version.
+    async fn scores(&self, posts: &[PostId]) -> Result<Vec<Score>, ReadError>;
+    /// The kind of connector that reads a source; `None` when it is not configured here (any more).
+    fn connector(&self, _source: &str) -> Option<String> {
+        None
+    }
     /// State of the pipeline.
     async fn system(&self) -> Result<SystemFigures, ReadError>;
 }

@@ -8,7 +8,6 @@ use streife_cases::role::Action;
 use streife_cases::store::Scope;
 
 use crate::api;
-use crate::fault::Fault;
 use crate::guard::guard;
 use crate::pages::{
     admin, analysis, assets, audit, beside, bulk, case_form, cases, export, figures, glass, health, item,
@@ -185,5 +184,5 @@ pub fn router(desk: DeskState) -> Router {
         let guarded = (route.handler)().layer(from_fn_with_state((desk.clone(), route), guard));
         router = router.route(route.path, guarded);
     }
-    router.fallback(|| async { Fault::not_found() }).with_state(desk)
+    router.fallback(crate::guard::nowhere).with_state(desk)
 }

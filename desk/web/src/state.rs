@@ -20,6 +20,7 @@ use crate::lab::{History, RuleCheck};
 use crate::oidc::Oidc;
 use crate::reader::{Figures, FlaggedItem, FlaggedReader};
 use crate::throttle::Throttle;
+use crate::trouble::EvidenceFault;
 
 /// Live messages kept for a slow browser before it misses some; it then simply reloads.
 const LIVE_BUFFER: usize = 64;
@@ -50,7 +51,7 @@ pub struct Sent {
 #[async_trait]
 pub trait EvidenceSealer: Send + Sync {
     /// Secures and seals what is known of the item; `None` while time stamps are pending, which it goes on asking
-    /// for by itself. The message of an error is shown to the person.
+    /// for by itself. The details of a failure go into the case.
     async fn seal(
         &self,
         case: &Case,
@@ -58,7 +59,7 @@ pub trait EvidenceSealer: Send + Sync {
         identity: &Identity,
         by: &str,
         at: Timestamp,
-    ) -> Result<Option<Seal>, String>;
+    ) -> Result<Option<Seal>, EvidenceFault>;
 
     /// What is there and what is pending.
     async fn status(&self, _case: &Case) -> Vec<EvidenceLine> {
@@ -74,17 +75,17 @@ pub trait EvidenceSealer: Send + Sync {
     }
 
     /// Hands the package over. A channel that is configured is used; any other text names what a person did.
-    async fn send(&self, _case: &Case, channel: &str, _by: &str) -> Result<Sent, String> {
+    async fn send(&self, _case: &Case, channel: &str, _by: &str) -> Result<Sent, EvidenceFault> {
         Ok(Sent { channel: channel.to_owned(), file_number: None })
     }
 
     /// The case was called back: the recipient is told.
-    async fn recalled(&self, _case: &Case, _by: &str) -> Result<(), String> {
+    async fn recalled(&self, _case: &Case, _by: &str) -> Result<(), EvidenceFault> {
         Ok(())
     }
 
     /// Destroys the evidence for good; SHA-256 of the certificate, or `None` when there was none to destroy.
-    async fn erase(&self, _case: &Case, _by: &str) -> Result<Option<String>, String> {
+    async fn erase(&self, _case: &Case, _by: &str) -> Result<Option<String>, EvidenceFault> {
         Ok(None)
     }
 }

@@ -4,7 +4,8 @@
 mod common;
 
 use axum::http::StatusCode;
-use common::{Desk, NOW, desk};
+use common::stand_ins::{NORD_PATTERN, NORD_RULE};
+use common::{Desk, NOW, desk, desk_with};
 use streife_cases::ledger::audit_ledger;
 use streife_cases::password;
 use streife_cases::role::Role;
@@ -12,6 +13,7 @@ use streife_cases::rulebook::{Change, Kind, Text};
 use streife_cases::store::{NewUser, Scope};
 use streife_cases::tenant::Tenant;
 use streife_cases::workflow::Actor;
+use streife_web::reader::FlaggedItem;
 use streife_web::routes::{ROUTES, Right};
 use streife_web::sample::sample_items;
 
@@ -26,20 +28,29 @@ fn nord() -> Tenant {
 /// A desk with the tenant `nord`, which has one source and an account for each role: `n-reviewer` and so on.
 async fn shared_desk() -> Desk {
     let desk = desk().await;
-    let fields = [("tenant", "nord"), ("name", "Behörde Nord"), ("sources", SOURCE)];
+    name_tenant(&desk, "nord", SOURCE).await;
+    add_people(&desk, &nord(), "n").await;
+    desk
+}
+
+async fn name_tenant(desk: &Desk, tenant: &str, sources: &str) {
+    let fields = [("tenant", tenant), ("name", "Behörde"), ("sources", sources)];
     let saved = desk.post("admin", "/tenants", &fields).await;
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.body);
+}
+
+/// An account for each role, `PREFIX-reviewer` and so on.
+async fn add_people(desk: &Desk, tenant: &Tenant, prefix: &str) {
     let hash = password::hash("ein langes Passwort").unwrap();
-    let cases = desk.cases.of(&nord());
+    let cases = desk.cases.of(tenant);
     for role in Role::ALL {
-        let id = format!("n-{}", role.as_str().replace('_', "-"));
+        let id = format!("{prefix}-{}", role.as_str().replace('_', "-"));
         cases
             .put_user(&NewUser { id: &id, name: &id, roles: &[role], password: &hash, at: NOW })
             .await
             .unwrap();
         desk.cases.open_session(&id, &format!("t-{id}"), &format!("c-{id}"), NOW).await.unwrap();
     }
-    desk
 }
 
 /// A rule of the house in force, a draft of it, and a rule of the tenant, each with a word that is in no other text.
@@ -364,4 +375,85 @@ async fn nobody_reads_or_changes_the_rule_book_of_another_tenant() {
     }
     assert_eq!(desk.get("n-analyst", "/rules/w-probe/sample").await.status, StatusCode::NOT_FOUND);
     assert_eq!(desk.get("analyst", "/rules/w-probe/sample").await.status, StatusCode::OK);
+}
+
+/// The sample posts as they are once `nord` lost its source: a rule of nord's hit them in its time.
+fn posts_of_a_former_owner() -> Vec<FlaggedItem> {
+    let mut items = sample_items(NOW);
+    for item in items.iter_mut().filter(|item| item.post.source == SOURCE) {
+        for hit in &mut item.verdict.hits {
+            NORD_RULE.clone_into(&mut hit.rule);
+            hit.because.iter_mut().for_each(|why| NORD_PATTERN.clone_into(&mut why.part));
+        }
+    }
+    items
+}
+
+#[tokio::test]
+async fn rules_of_a_sources_former_owner_have_neither_name_nor_pattern_for_the_next() {
+    const WORDS: &str = "Regel eines anderen Mandanten";
+    let items = posts_of_a_former_owner();
+    let old = items.iter().find(|item| item.post.source == SOURCE).unwrap().post.post_id.to_string();
+    let desk = desk_with(items).await;
+    let sued = Tenant::parse("sued").unwrap();
+    name_tenant(&desk, "nord", SOURCE).await;
+    add_people(&desk, &nord(), "n").await;
+    let own = desk.get("n-reviewer", &format!("/items/{old}")).await.body;
+    assert!(own.contains(NORD_RULE) && own.contains(NORD_PATTERN), "its own tenant reads it: {own}");
+
+    name_tenant(&desk, "nord", "").await;
+    name_tenant(&desk, "sued", SOURCE).await;
+    add_people(&desk, &sued, "s").await;
+    let mut told = 0;
+    for path in [format!("/items/{old}/claim"), format!("/items/{old}/decide")] {
+        let done = desk.post("s-reviewer", &path, &[("decision", "norm:StGB-130")]).await;
+        assert_eq!(done.status, StatusCode::SEE_OTHER, "{path}: {}", done.body);
+    }
+    for role in Role::ALL {
+        let user = format!("s-{}", role.as_str().replace('_', "-"));
+        for route in ROUTES.iter().filter(|route| route.method == "GET" && route.path != "/live") {
+            if matches!(route.right, Right::Token(_)) {
+                continue;
+            }
+            for query in ["", "?by=rule"] {
+                let path = route.path.replace("{id}", &old).replace("{name}", "desk.css") + query;
+                let page = desk.get(&user, &path).await.body;
+                assert!(!page.contains("w-geheim"), "{path} as {user} names a rule of nord");
+                assert!(!page.contains(NORD_PATTERN), "{path} as {user} shows the pattern of a rule of nord");
+                told += page.matches(WORDS).count();
+            }
+        }
+    }
+    assert!(told > 3, "that such a rule hit is told {told} times: the test is blind");
+    let item = desk.get("s-reviewer", &format!("/items/{old}")).await.body;
+    assert!(
+        item.contains(WORDS) && !item.contains("class=\"mark-rule\" title"),
+        "no place in the text: {item}"
+    );
+    assert!(desk.get("s-analyst", "/trends?by=rule").await.body.contains(WORDS));
+    // Guessing the name finds as little as any other name.
+    let mut sums = Vec::new();
+    for (user, rule) in [("s-analyst", "w-geheim"), ("s-analyst", "w-gehirn"), ("n-analyst", "w-geheim")] {
+        let page = desk.get(user, &format!("/trends?rule=nord%2F{rule}")).await.body;
+        let sum: String = page.split("Gemeldet je Stunde").nth(1).unwrap().chars().take(60).collect();
+        sums.push(sum);
+    }
+    assert!(sums[0] == sums[1] && sums[0] != sums[2], "{sums:?}");
+    // What is decided is told to rules that have a name here, and to no other.
+    let outcomes = desk.cases.of(&sued).rule_outcomes(NOW.plus_secs(-10), NOW.plus_secs(-5)).await.unwrap();
+    assert!(outcomes.is_empty(), "{outcomes:?}");
+    let csv = desk.get("s-lead", "/report/download").await.body;
+    assert!(!csv.contains("geheim"), "{csv}");
+
+    // The house that takes the source back knows as little.
+    name_tenant(&desk, "sued", "").await;
+    let mut house = String::new();
+    for path in
+        ["/queue".to_owned(), format!("/items/{old}"), "/trends?by=rule".to_owned(), "/report".to_owned()]
+    {
+        for user in ["reviewer", "analyst", "lead", "admin"] {
+            house.push_str(&desk.get(user, &path).await.body);
+        }
+    }
+    assert!(house.contains(WORDS) && !house.contains("w-geheim") && !house.contains(NORD_PATTERN));
 }

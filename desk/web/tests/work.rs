@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use common::{NOW, desk};
 use streife_cases::ledger::audit_ledger;
 use streife_cases::rulebook::Kind;
-use streife_domain::Clock;
+use streife_domain::{CampaignKey, Clock, Head, Heads, PostId};
 use streife_web::sample::sample_items;
 
 #[tokio::test]
@@ -264,4 +264,45 @@ async fn a_second_person_reads_the_legal_form_and_who_sees_no_names_does_not() {
     let behind = desk.get("analyst", &page).await;
     assert_eq!(behind.status, StatusCode::OK);
     assert!(!behind.body.contains(ACCUSED), "an emergency access names nobody");
+}
+
+#[tokio::test]
+async fn what_models_expect_is_set_against_what_people_found_in_sums_alone() {
+    let mut items = Vec::new();
+    let pattern = sample_items(NOW).remove(0);
+    for n in 0..60u128 {
+        let mut item = pattern.clone();
+        item.post.post_id = PostId(0x2000 + n);
+        item.post.campaign = CampaignKey(9_000 + u64::try_from(n).unwrap());
+        item.verdict.scores = Heads::default();
+        item.verdict.scores.set(Head::Violence, 0.8);
+        items.push(item);
+    }
+    let desk = common::desk_scored(items).await;
+    let decide = async |n: u128, what: &str| {
+        let id = PostId(0x2000 + n).to_string();
+        desk.post("reviewer", &format!("/items/{id}/claim"), &[]).await;
+        let done = desk.post("reviewer", &format!("/items/{id}/decide"), &[("decision", what)]).await;
+        assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
+    };
+    for n in 0..49 {
+        decide(n, if n % 2 == 0 { "norm:StGB-241" } else { "dismiss:opinion" }).await;
+    }
+    let few = desk.get("lead", "/quality").await.body;
+    assert!(few.contains("Noch zu wenige beurteilte"), "{few}");
+    decide(49, "dismiss:opinion").await;
+    let quality = desk.get("lead", "/quality").await.body;
+    for words in ["50 % (37–63 %, n = 50)", "80 %", "0.30", "daneben", "80–90 %"] {
+        assert!(quality.contains(words), "{words} in {quality}");
+    }
+    assert!(desk.get("lead", "/report").await.body.contains("50 % (37–63 %, n = 50)"));
+    let csv = desk.get("lead", "/report/download").await.body;
+    assert!(
+        csv.lines().any(|line| line.starts_with("judged,") && line.ends_with(" violence decision,50")),
+        "{csv}"
+    );
+    // Sums name no post and nobody.
+    for page in [&quality, &csv] {
+        assert!((0..60).all(|n| !page.contains(&PostId(0x2000 + n).to_string())));
+    }
 }

@@ -1,6 +1,7 @@
 //! What score workers load: everything that is in the shadow, live or paused, as files.
 
 use serde::{Deserialize, Serialize};
+use streife_domain::Hit;
 
 use super::text::with_field;
 use super::{Kind, Stage, Version};
@@ -25,6 +26,25 @@ pub fn folder(tenant: &Tenant) -> String {
 /// What the rule engine calls a tenant's rule or list.
 pub fn called(tenant: &Tenant, id: &str) -> String {
     if tenant.is_house() { id.to_owned() } else { format!("{}/{id}", tenant.as_str()) }
+}
+
+/// What stands in the place of a rule of another tenant: no name that a rule can have.
+pub const FOREIGN_RULE: &str = "~";
+
+/// Is a rule, as the rule engine calls it, another tenant's? The house's rules run for all and are read by all.
+pub fn is_foreign(rule: &str, own: &Tenant) -> bool {
+    rule == FOREIGN_RULE || rule.split_once('/').is_some_and(|(owner, _)| owner != own.as_str())
+}
+
+/// Takes everything of hits of other tenants' rules that could tell of a rule: name, version, explanation and the places in
+/// the text. That such a rule hit stays known, once. Such hits are met where a source changed hands: its old posts were seen by
+/// its former owner's rules.
+pub fn hide_foreign(hits: &mut Vec<Hit>, own: &Tenant) {
+    let before = hits.len();
+    hits.retain(|hit| !is_foreign(&hit.rule, own));
+    if hits.len() < before {
+        hits.push(Hit { rule: FOREIGN_RULE.to_owned(), version: 0, spans: Vec::new(), because: Vec::new() });
+    }
 }
 
 /// The file that tells the rule engine which sources a tenant's rules see.

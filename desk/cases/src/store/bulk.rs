@@ -3,7 +3,7 @@
 use streife_domain::Timestamp;
 
 use super::cases::{advance, locked};
-use super::{CaseStore, NewItem, Result, StoreError, text};
+use super::{CaseStore, NewItem, Result, Unfit, text};
 use crate::workflow::{Actor, CaseState, Move};
 
 /// Items of one decision at most.
@@ -35,7 +35,7 @@ impl CaseStore {
         at: Timestamp,
     ) -> Result<BulkOutcome> {
         if items.len() > MAX_BULK {
-            return Err(StoreError::Invalid(format!("at most {MAX_BULK} items are decided at once")));
+            return Err(Unfit::BulkTooLarge.into());
         }
         let mut outcome = BulkOutcome::default();
         for chunk in items.chunks(CHUNK) {

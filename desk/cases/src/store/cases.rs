@@ -7,7 +7,7 @@ use streife_domain::Timestamp;
 
 use super::ledgers::append;
 use super::quality::put_rules;
-use super::{CaseStore, Result, StoreError, Write, text, time};
+use super::{CaseStore, Result, StoreError, Unfit, Write, text, time};
 use crate::ledger::{audit_ledger_of, custody_ledger};
 use crate::tenant::Tenant;
 use crate::workflow::{Actor, Case, CaseEvent, CaseState, Effects, LEASE_SECS, Move, step};
@@ -154,7 +154,7 @@ impl CaseStore {
         let mut write = self.write().await?;
         let Some(case) = locked(&mut write, "id", case_id).await?.filter(|case| self.sees(&case.tenant))
         else {
-            return Err(StoreError::Invalid(format!("there is no case {case_id:?}")));
+            return Err(Unfit::NoCase.into());
         };
         let done = advance(&mut write, &case, actor, what, at).await?;
         write.commit().await?;
@@ -375,7 +375,7 @@ impl CaseStore {
     pub(super) async fn open_case(&self, write: &mut Write, item: &NewItem, at: Timestamp) -> Result<Case> {
         let case = open(write, item, &self.owner(), at).await?;
         if !self.sees(&case.tenant) {
-            return Err(StoreError::Invalid("there is no such post".to_owned()));
+            return Err(Unfit::NoCase.into());
         }
         put_rules(write, &item.post_id, &item.rules).await?;
         Ok(case)

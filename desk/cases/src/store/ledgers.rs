@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use streife_domain::Timestamp;
 
-use super::{CaseStore, Result, StoreError, Write, text, time};
+use super::{CaseStore, Result, StoreError, Unfit, Write, text, time};
 use crate::ledger::{self, Checkpoint, Entry, GENESIS, InclusionProof, LedgerFault, Note};
 
 /// The columns read of a row. Never `*`; the module above says why.
@@ -170,7 +170,7 @@ impl CaseStore {
     /// When the database fails.
     pub async fn checkpoint(&self, ledger: &str, at: Timestamp, key: &SigningKey) -> Result<Checkpoint> {
         if !self.sees_ledger(ledger).await? {
-            return Err(StoreError::Invalid("there is no such ledger".to_owned()));
+            return Err(Unfit::NoLedger.into());
         }
         let entries = self.ledger(ledger).await?;
         let checkpoint = Checkpoint::sign(ledger, &entries, at, key)?;

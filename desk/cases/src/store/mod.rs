@@ -8,6 +8,7 @@
 
 mod backup;
 mod bulk;
+mod calibration;
 mod cases;
 mod deadlines;
 mod glass;
@@ -18,6 +19,7 @@ mod rulebook;
 mod settings;
 mod tenants;
 mod tokens;
+mod unfit;
 mod users;
 
 use std::path::Path;
@@ -36,12 +38,14 @@ use crate::workflow::Refused;
 
 pub use backup::{RowCounts, TABLES};
 pub use bulk::{BulkOutcome, MAX_BULK};
+pub use calibration::JUDGED_SECS;
 pub use cases::{CaseRow, ClaimOutcome, Decision, NewItem};
 pub use outbox::{MAX_ATTEMPTS, Message, pause_secs};
 pub use quality::{BlindItem, RuleOutcome, Similar};
 pub use rulebook::RuleBook;
 pub use tenants::{TenantCases, TenantRow};
 pub use tokens::{ApiToken, NewToken, Scope};
+pub use unfit::{RolePair, Unfit};
 pub use users::{NewUser, SESSION_IDLE_SECS, SESSION_MAX_SECS, Session, User};
 
 /// Connections to the database.
@@ -126,7 +130,10 @@ pub enum StoreError {
         /// Why.
         message: String,
     },
-    /// The request makes no sense here.
+    /// The request asks for what cannot be; said to the person who asked.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// A command of the operator makes no sense here; no page leads to it.
     #[error("{0}")]
     Invalid(String),
 }

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use streife_domain::Timestamp;
 
 use super::ledgers::append;
-use super::{CaseStore, Result, StoreError, Write, text, time};
+use super::{CaseStore, Result, Unfit, Write, text, time};
 use crate::ledger::{Note, audit_ledger_of};
 use crate::quality::{Dismissals, Pair, drawn};
 use crate::role::{Action, may};
@@ -188,7 +188,7 @@ impl CaseStore {
         at: Timestamp,
     ) -> Result<()> {
         if !may(actor.role, Action::Approve) {
-            return Err(StoreError::Invalid(format!("the role {} sets no golden items", actor.role)));
+            return Err(Unfit::GoldenRight.into());
         }
         let mut write = self.write().await?;
         sqlx::query(
@@ -268,7 +268,7 @@ impl CaseStore {
         at: Timestamp,
     ) -> Result<()> {
         if !may(actor.role, Action::Decide) {
-            return Err(StoreError::Invalid(format!("the role {} reviews nothing", actor.role)));
+            return Err(Unfit::BlindRight.into());
         }
         let mut write = self.write().await?;
         sqlx::query(
@@ -357,7 +357,7 @@ impl CaseStore {
 }
 
 /// The opinion behind a decision as the table of decisions keeps it.
-fn opinion_of(kind: &str, what: &str) -> Opinion {
+pub(super) fn opinion_of(kind: &str, what: &str) -> Opinion {
     match kind {
         "suspect" => Opinion::Relevant { norms: what.split_whitespace().map(str::to_owned).collect() },
         _ => crate::workflow::DismissReason::parse(what)

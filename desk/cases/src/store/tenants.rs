@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 
 use streife_domain::Timestamp;
 
-use super::{CaseStore, Result, StoreError, text};
+use super::{CaseStore, Result, StoreError, Unfit, text};
 use crate::tenant::{SourceOwners, Tenant};
 
 /// Tenants of one site at most.
-const MAX_TENANTS: usize = 100;
+pub(super) const MAX_TENANTS: usize = 100;
 /// Sources of one tenant at most.
-const MAX_SOURCES: usize = 1_000;
+pub(super) const MAX_SOURCES: usize = 1_000;
 
 /// The case database as one tenant sees it: what others own does not exist. Pages get nothing else.
 #[derive(Debug, Clone)]
@@ -135,16 +135,15 @@ impl CaseStore {
     /// # Errors
     /// When it is the house, has no name or too many sources, a source is taken, or the database fails.
     pub async fn put_tenant(&self, new: &TenantRow, at: Timestamp) -> Result<()> {
-        let invalid = |message: String| Err(StoreError::Invalid(message));
         if new.tenant.is_house() || new.name.trim().is_empty() {
-            return invalid("a tenant needs an id and a name".to_owned());
+            return Err(Unfit::TenantName.into());
         }
         if new.sources.len() > MAX_SOURCES {
-            return invalid(format!("a tenant has at most {MAX_SOURCES} sources"));
+            return Err(Unfit::TenantSources.into());
         }
         let known = self.tenants().await?;
         if known.len() >= MAX_TENANTS && known.iter().all(|row| row.tenant != new.tenant) {
-            return invalid(format!("a site has at most {MAX_TENANTS} tenants"));
+            return Err(Unfit::TenantsFull.into());
         }
         let mut write = self.write().await?;
         sqlx::query(
@@ -168,7 +167,7 @@ impl CaseStore {
             .execute(&mut *write.tx)
             .await?;
             if done.rows_affected() == 0 {
-                return invalid(format!("the source {source:?} is named twice or belongs to another tenant"));
+                return Err(Unfit::SourceTaken(source.clone()).into());
             }
         }
         // Workers bind a tenant's rules to its sources, so they must hear of this.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::tenants::tenant_of;
 use super::users::digest;
-use super::{CaseStore, Result, StoreError, text, time};
+use super::{CaseStore, Result, Unfit, text, time};
 use crate::tenant::Tenant;
 
 /// The columns read of a row. Never `*`; the module above says why.
@@ -108,13 +108,13 @@ impl CaseStore {
     /// When it has no name, no scope or no sensible end, or the database fails.
     pub async fn create_token(&self, new: &NewToken<'_>) -> Result<String> {
         if new.name.trim().is_empty() || new.scopes.is_empty() {
-            return Err(StoreError::Invalid("a token needs a name and at least one scope".to_owned()));
+            return Err(Unfit::TokenEmpty.into());
         }
         if new.expires_at <= new.at || new.expires_at > new.at.plus_secs(TOKEN_MAX_SECS) {
-            return Err(StoreError::Invalid("a token ends within one year".to_owned()));
+            return Err(Unfit::TokenEnd.into());
         }
         if self.tokens().await?.iter().filter(|token| !token.revoked).count() >= MAX_TOKENS {
-            return Err(StoreError::Invalid(format!("there are {MAX_TOKENS} tokens; revoke some first")));
+            return Err(Unfit::TokensFull.into());
         }
         let id = Uuid::now_v7().simple().to_string();
         let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();

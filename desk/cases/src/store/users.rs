@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use streife_domain::Timestamp;
 
 use super::tenants::tenant_of;
-use super::{CaseStore, Result, StoreError, text, time};
+use super::{CaseStore, Result, RolePair, Unfit, text, time};
 use crate::role::{Role, conflict};
 use crate::tenant::Tenant;
 
@@ -78,13 +78,11 @@ impl CaseStore {
     /// When two of the roles check each other, the name is malformed, or the database fails.
     pub async fn put_user(&self, user: &NewUser<'_>) -> Result<()> {
         if let Some((a, b)) = conflict(user.roles) {
-            return Err(StoreError::Invalid(format!(
-                "the roles {a} and {b} check each other; nobody may hold both"
-            )));
+            return Err(Unfit::RolesCheckEachOther(RolePair(a, b)).into());
         }
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if user.id.is_empty() || user.id.len() > 40 || !user.id.chars().all(plain) || user.id == "system" {
-            return Err(StoreError::Invalid("a log-in name has up to 40 of a-z, 0-9 and -".to_owned()));
+            return Err(Unfit::LoginName.into());
         }
         let mut write = self.write().await?;
         let done = sqlx::query(
@@ -104,7 +102,7 @@ impl CaseStore {
         .await?;
         if done.rows_affected() == 0 {
             self.count_foreign();
-            return Err(StoreError::Invalid("this log-in name is taken; choose another".to_owned()));
+            return Err(Unfit::LoginTaken.into());
         }
         // New rights or a new password end what is open under the old ones.
         sqlx::query("DELETE FROM sessions WHERE user_id = $1")

@@ -105,17 +105,17 @@ pub(crate) struct LedgerQuery {
     limit: Option<u32>,
 }
 
-fn bounded(limit: Option<u32>) -> Result<u32, Fault> {
+fn bounded(limit: Option<u32>) -> Result<u32, ApiFault> {
     match limit.unwrap_or(DEFAULT_LIMIT) {
         limit @ 1..=MAX_LIMIT => Ok(limit),
-        _ => Err(Fault::bad("limit lies between 1 and 200")),
+        _ => Err(ApiFault::bad("limit lies between 1 and 200")),
     }
 }
 
-fn short(value: Option<String>, name: &str) -> Result<Option<String>, Fault> {
+fn short(value: Option<String>, name: &str) -> Result<Option<String>, ApiFault> {
     match value {
         Some(value) if value.chars().count() > MAX_VALUE_CHARS => {
-            Err(Fault::bad(format!("{name} is too long")))
+            Err(ApiFault::bad(format!("{name} is too long")))
         }
         value => Ok(value.filter(|value| !value.is_empty())),
     }
@@ -130,7 +130,7 @@ pub(crate) async fn items(
     audited: Audited,
     query: Result<Query<ItemQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Items>, ApiFault> {
-    let Query(query) = query.map_err(|e| Fault::bad(e.body_text()))?;
+    let Query(query) = query.map_err(|e| ApiFault::bad(e.body_text()))?;
     let level = query.level.map(|level| match level {
         Level::Low => Priority::Low,
         Level::Medium => Priority::Medium,
@@ -184,14 +184,14 @@ pub(crate) async fn cases(
     Extension(v): Extension<Viewer>,
     query: Result<Query<CaseQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Cases>, ApiFault> {
-    let Query(query) = query.map_err(|e| Fault::bad(e.body_text()))?;
+    let Query(query) = query.map_err(|e| ApiFault::bad(e.body_text()))?;
     let state = match query.state {
         None => None,
         Some(name) => Some(
             CaseState::ALL
                 .into_iter()
                 .find(|state| state.as_str() == name)
-                .ok_or_else(|| Fault::bad("there is no such state"))?,
+                .ok_or_else(|| ApiFault::bad("there is no such state"))?,
         ),
     };
     let limit = bounded(query.limit)?;
@@ -247,12 +247,12 @@ pub(crate) async fn audit(
     Extension(v): Extension<Viewer>,
     query: Result<Query<LedgerQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Ledger>, ApiFault> {
-    let Query(query) = query.map_err(|e| Fault::bad(e.body_text()))?;
+    let Query(query) = query.map_err(|e| ApiFault::bad(e.body_text()))?;
     let ledger = query.ledger.unwrap_or_else(|| audit_ledger_of(&v.cases.tenant(), desk.now()));
     let limit = bounded(query.limit)?;
     let year = ledger.strip_prefix("audit/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
     if year.len() != 4 || !year.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Fault::bad("ledger is audit/<year>").into());
+        return Err(ApiFault::bad("ledger is audit/<year>"));
     }
     log(&desk, &v, &ledger).await?;
     let entries = v.cases.ledger_tail(&ledger, i64::from(limit)).await?;

@@ -12,6 +12,7 @@ use utoipa::{OpenApi, ToSchema};
 pub(crate) use handlers::{audit, case, cases, figures, item, items};
 
 use crate::fault::Fault;
+use crate::i18n::{Lang, T};
 
 /// What went wrong, in words.
 #[derive(Debug, Serialize, ToSchema)]
@@ -20,29 +21,41 @@ pub(crate) struct ApiError {
     error: String,
 }
 
-/// A fault as JSON.
+/// What is told to a machine: in English, as JSON.
 #[derive(Debug)]
-pub(crate) struct ApiFault(pub(crate) Fault);
+pub(crate) struct ApiFault {
+    status: StatusCode,
+    message: String,
+}
 
 impl<T: Into<Fault>> From<T> for ApiFault {
     fn from(error: T) -> Self {
-        Self(error.into())
+        let fault: Fault = error.into();
+        Self { status: fault.wrong.status(), message: fault.wrong.text(T(Lang::En)) }
     }
 }
 
 impl IntoResponse for ApiFault {
     fn into_response(self) -> Response {
-        (self.0.status, Json(ApiError { error: self.0.message })).into_response()
+        (self.status, Json(ApiError { error: self.message })).into_response()
     }
 }
 
 impl ApiFault {
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    pub(crate) fn bad(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
     pub(crate) fn unauthorised() -> Self {
-        Self(Fault::new(StatusCode::UNAUTHORIZED, "a valid token is missing (Authorization: Bearer ...)"))
+        Self::new(StatusCode::UNAUTHORIZED, "a valid token is missing (Authorization: Bearer ...)")
     }
 
     pub(crate) fn scope(scope: &str) -> Self {
-        Self(Fault::new(StatusCode::FORBIDDEN, format!("the token lacks the scope {scope}")))
+        Self::new(StatusCode::FORBIDDEN, format!("the token lacks the scope {scope}"))
     }
 }
 

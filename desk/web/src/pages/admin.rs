@@ -6,10 +6,10 @@ use axum::response::{Html, Redirect};
 use serde_json::json;
 use streife_cases::password;
 use streife_cases::role::Role;
-use streife_cases::store::{NewUser, TenantCases, User};
+use streife_cases::store::{NewUser, TenantCases, Unfit, User};
 
 use super::{Fields, html, said};
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::state::DeskState;
 
@@ -54,11 +54,11 @@ pub(crate) async fn save_user(
     let typed = fields.get("password").cloned().unwrap_or_default();
     let hash = tokio::task::spawn_blocking(move || password::hash(&typed))
         .await
-        .map_err(|e| Fault::bad(e.to_string()))?
-        .map_err(|e| Fault::bad(e.to_string()))?;
+        .map_err(|_| Wrong::Page)?
+        .map_err(|_| Wrong::Unfit(Unfit::Password))?;
     let (id, now) = (said(&fields, "user"), desk.now());
     if id == v.user {
-        return Err(Fault::bad(v.t.get("users.not_self")));
+        return Err(Wrong::OwnAccount.into());
     }
     let tenant = said(&fields, "tenant");
     accounts(&v, tenant)

@@ -9,7 +9,7 @@ use streife_domain::{Head, Priority, Timestamp};
 use super::show::{line, number};
 use super::{Fields, html, said};
 use crate::burst::{burst, past_is_known};
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::reader::{By, QueueFilter, Series};
 use crate::state::DeskState;
@@ -112,7 +112,11 @@ pub(crate) fn address(query: &Fields, changed: &[(&str, &str)]) -> String {
 }
 
 fn row(v: &Viewer, query: &Fields, by: By, series: &Series, past_is_known: bool) -> SeriesRow {
-    let name = if by == By::Head { v.t.of("head", &series.name) } else { series.name.clone() };
+    let name = match by {
+        By::Head => v.t.of("head", &series.name),
+        By::Rule => v.t.of("rule_name", &series.name),
+        _ => series.name.clone(),
+    };
     SeriesRow {
         name,
         total: number(series.total()),
@@ -135,19 +139,19 @@ pub(crate) async fn trends(
     let by = By::parse(said(&query, "by"));
     let sources = desk.scope(&v).await?;
     let filter = QueueFilter { sources: sources.clone(), ..filter(&query) };
-    let mut series = desk.figures.series(&filter, days * 24, by).await?;
+    let mut series = desk.series(&v, &filter, days * 24, by).await?;
     series.sort_by(|a, b| b.total().cmp(&a.total()).then_with(|| a.name.cmp(&b.name)));
     // A post counts once here, however many rules or heads it has: told apart by source it has exactly one.
     let once = if by == By::Source {
         series.clone()
     } else {
-        desk.figures.series(&filter, days * 24, By::Source).await?
+        desk.series(&v, &filter, days * 24, By::Source).await?
     };
     let mut flagged = vec![0u64; days as usize * 24 + 1];
     for one in &once {
         flagged.iter_mut().zip(&one.per_hour).for_each(|(sum, n)| *sum += n);
     }
-    let all = desk.figures.trends(&sources).await?;
+    let all = desk.trends(&v).await?;
     let known = past_is_known(&all.posts_per_hour);
     let rows: Vec<SeriesRow> =
         series.iter().take(MAX_SERIES).map(|one| row(&v, &query, by, one, known)).collect();
@@ -202,7 +206,7 @@ pub(crate) async fn keep_view(
     let views = kept.iter().filter(|(key, link)| key.starts_with(VIEW) && !link.is_empty()).count();
     let forget = fields.contains_key("forget");
     if name.is_empty() || (!forget && views >= MAX_VIEWS) {
-        return Err(Fault::bad(v.t.get("trends.view_refused")));
+        return Err(Wrong::BadView.into());
     }
     // An empty value is a view that was forgotten: settings are never deleted one by one.
     let value = if forget {

@@ -94,7 +94,7 @@ pub(crate) async fn export(
     v.cases.audit(v.note(desk.now(), "export.audit", &ledger, "oversight", json!({}))).await?;
     let mut lines = String::new();
     for entry in v.cases.ledger(&ledger).await? {
-        let line = serde_json::to_string(&entry).map_err(|e| Fault::bad(e.to_string()))?;
+        let line = serde_json::to_string(&entry)?;
         // Writing to a string cannot fail.
         let _ = writeln!(lines, "{line}");
     }

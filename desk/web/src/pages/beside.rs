@@ -6,7 +6,7 @@ use axum::extract::Path;
 use axum::response::Html;
 use streife_cases::store::Similar;
 use streife_cases::workflow::CaseState;
-use streife_domain::PostId;
+use streife_domain::{PostId, Timestamp};
 
 use super::html;
 use super::item::rules_of;
@@ -36,16 +36,19 @@ struct Spread {
     platforms: String,
     first: String,
     last: String,
+    /// Nothing of the campaign was seen before this post.
+    earliest: bool,
     line: String,
 }
 
-fn spread(campaign: &CampaignFigures) -> Spread {
+fn spread(campaign: &CampaignFigures, seen: Timestamp) -> Spread {
     Spread {
         posts: number(campaign.posts),
         accounts: number(campaign.accounts),
         platforms: campaign.platforms.join(", "),
         first: moment(campaign.first_seen),
         last: moment(campaign.last_seen),
+        earliest: seen <= campaign.first_seen,
         line: line(&campaign.per_hour, 240, 40),
     }
 }
@@ -133,7 +136,7 @@ pub(crate) async fn show(audited: Audited, Path(id): Path<String>) -> Result<Htm
         words,
         model: item.verdict.models.encoder.clone(),
         earlier: similar.into_iter().map(|one| earlier(&v, one)).collect(),
-        spread: campaign.as_ref().map(spread),
+        spread: campaign.as_ref().map(|campaign| spread(campaign, item.post.observed_at)),
         blind,
         id,
         v,

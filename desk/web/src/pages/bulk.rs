@@ -16,7 +16,7 @@ use super::queue::{lead, new_item};
 use super::show::moment;
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::priority::Order;
 use crate::reader::{FlaggedItem, QueueFilter};
@@ -138,7 +138,7 @@ pub(crate) async fn decide(
         .map(new_item)
         .collect();
     if items.is_empty() {
-        return Err(Fault::bad(audited.viewer.t.get("bulk.none")));
+        return Err(Wrong::NothingChosen.into());
     }
     let batch: String = random_token().chars().take(BATCH_CHARS).collect();
     let now = desk.now();

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::{Extension, Form, Path, State};
-use axum::http::StatusCode;
 use axum::response::{Html, Redirect};
 use sha2::{Digest, Sha256};
 use streife_cases::deadlines::deadlines;
@@ -20,7 +19,7 @@ use super::item::{Fact, Score, facts, scores};
 use super::show::{day, moment};
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, NotNow, Wrong};
 use crate::guard::Viewer;
 use crate::spans::{Piece, pieces};
 use crate::state::{DeskState, EvidenceLine, EvidenceSealer};
@@ -237,12 +236,8 @@ fn certificate(case: &Case, v: &Viewer, at: &str) -> String {
 /// Would the workflow let this happen? Asked before something outside it is done that cannot be taken back.
 fn allowed(case: &Case, actor: &Actor, what: &Move, at: Timestamp) -> Result<(), Fault> {
     let event = CaseEvent { at, actor: actor.clone(), what: what.clone() };
-    step(case, &event).map_err(streife_cases::store::StoreError::from)?;
+    step(case, &event).map_err(|refused| Wrong::Move(NotNow(refused)))?;
     Ok(())
-}
-
-fn unreached(why: String) -> Fault {
-    Fault::new(StatusCode::CONFLICT, why)
 }
 
 fn erases(what: &Move) -> bool {
@@ -258,7 +253,7 @@ async fn destroyed(
     at: Timestamp,
 ) -> Result<Move, Fault> {
     allowed(case, actor, &what, at)?;
-    let Some(certificate_sha256) = sealer.erase(case, &actor.user).await.map_err(unreached)? else {
+    let Some(certificate_sha256) = sealer.erase(case, &actor.user).await? else {
         return Ok(what);
     };
     Ok(match what {
@@ -308,15 +303,15 @@ pub(crate) async fn make_move(
             Move::NoticeAnswered { number: open.map_or(0, |at| at + 1), answer: text }
         }
         "confirm_recall" => Move::ConfirmRecall { recipient: text },
-        "record_outcome" => Move::RecordOutcome {
-            outcome: CaseOutcome::parse(&text).ok_or_else(|| Fault::bad("unknown outcome"))?,
-        },
+        "record_outcome" => {
+            Move::RecordOutcome { outcome: CaseOutcome::parse(&text).ok_or_else(Fault::not_offered)? }
+        }
         "recall" => Move::Recall { reason: text },
         "restrict" => Move::Restrict { reason: text },
         "lift_restriction" => Move::LiftRestriction { reason: text },
         "retain" => Move::Retain { until: now.plus_secs(180 * 86_400), reason: text },
         "erase" => Move::Erase { certificate_sha256: certificate(&case, &v, &now.to_string()) },
-        _ => return Err(Fault::bad("unknown step")),
+        _ => return Err(Fault::not_offered()),
     };
     let actor: Actor = v.actor(what.action().ok_or_else(Fault::forbidden)?)?;
     let mut file_number = None;
@@ -324,7 +319,7 @@ pub(crate) async fn make_move(
         (Some(sealer), what) if erases(&what) => destroyed(&**sealer, &case, &actor, what, now).await?,
         (Some(sealer), Move::Send { channel }) => {
             allowed(&case, &actor, &Move::Send { channel: channel.clone() }, now)?;
-            let sent = sealer.send(&case, &channel, &actor.user).await.map_err(unreached)?;
+            let sent = sealer.send(&case, &channel, &actor.user).await?;
             file_number = sent.file_number;
             Move::Send { channel: sent.channel }
         }
@@ -337,7 +332,7 @@ pub(crate) async fn make_move(
     if let Some(sealer) = &desk.sealer {
         match case.state {
             CaseState::Approved => sealer.approved(&case).await,
-            CaseState::Recalled => sealer.recalled(&case, &actor.user).await.map_err(unreached)?,
+            CaseState::Recalled => sealer.recalled(&case, &actor.user).await?,
             _ => {}
         }
     }
@@ -368,10 +363,7 @@ fn on_its_way(case: &Case) -> bool {
 }
 
 async fn seal_now(desk: &DeskState, audited: &Audited, case: &Case) -> Result<(), Fault> {
-    let sealer = desk
-        .sealer
-        .clone()
-        .ok_or_else(|| Fault::new(StatusCode::CONFLICT, audited.viewer.t.get("case.no_sealer")))?;
+    let sealer = desk.sealer.clone().ok_or(Wrong::NoSealer)?;
     let actor = audited.viewer.actor(Action::Seal)?;
     let post: PostId = case.post_id.parse().map_err(|_| Fault::not_found())?;
     let item = audited.item(post).await?.ok_or_else(Fault::not_found)?;
@@ -382,7 +374,7 @@ async fn seal_now(desk: &DeskState, audited: &Audited, case: &Case) -> Result<()
         Ok(Some(seal)) => Move::SealEvidence { seal },
         // The sealer goes on asking for the stamps and seals the case itself.
         Ok(None) => return Ok(()),
-        Err(reason) => Move::CaptureFailed { reason },
+        Err(fault) => Move::CaptureFailed { reason: fault.to_string() },
     };
     audited.viewer.cases.apply(&case.id, actor, what, desk.now()).await?;
     Ok(())

@@ -9,7 +9,7 @@ use super::analysis::{address, filter};
 use super::show::day;
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::reader::{ExportFormat, ExportLabel};
 use crate::state::DeskState;
@@ -57,15 +57,14 @@ pub(crate) async fn file(
     audited: Audited,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Fault> {
-    let v = &audited.viewer;
-    let format = ExportFormat::parse(said(&fields, "format")).ok_or_else(|| Fault::bad("unknown format"))?;
+    let format = ExportFormat::parse(said(&fields, "format")).ok_or_else(Fault::not_offered)?;
     let (purpose, legal_basis) = (said(&fields, "purpose"), said(&fields, "legal_basis"));
     let (today, review_by) = (day(desk.now()), said(&fields, "review_by"));
     let latest = day(desk.now().plus_secs(MAX_COPY_DAYS * 86_400));
     // Days are written so that they sort as texts.
     let dated = review_by.len() == today.len() && review_by > today.as_str() && review_by <= latest.as_str();
     if purpose.chars().count() < MIN_PURPOSE_CHARS || legal_basis.is_empty() || !dated {
-        return Err(Fault::bad(v.t.get("export.label_missing")));
+        return Err(Wrong::BadLabel.into());
     }
     let label = ExportLabel {
         purpose: purpose.chars().take(300).collect(),

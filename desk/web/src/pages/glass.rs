@@ -2,20 +2,18 @@
 
 use askama::Template;
 use axum::extract::{Extension, Form, Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{Html, Redirect};
 use streife_cases::glass::{
     Finding, GLASS_REVIEW_SECS, GLASS_SECS, MAX_GLASS_TEXT_CHARS, MIN_GLASS_REASON_CHARS, Opening,
 };
 use streife_cases::role::Action;
-use streife_cases::store::StoreError;
 use streife_domain::PostId;
 
 use super::cases::short;
 use super::show::moment;
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::state::{Counters, DeskState};
 
@@ -82,14 +80,6 @@ pub(crate) async fn ask(
     })
 }
 
-/// A refusal in the person's language.
-fn refused(v: &Viewer, error: StoreError) -> Fault {
-    match error {
-        StoreError::Glass(why) => Fault::new(StatusCode::CONFLICT, v.t.of("glass_refusal", why.as_str())),
-        error => error.into(),
-    }
-}
-
 /// The post is looked up for its owner alone; nothing of it is shown.
 pub(crate) async fn open(
     State(desk): State<DeskState>,
@@ -97,14 +87,13 @@ pub(crate) async fn open(
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
     let v = audited.viewer.clone();
-    let post: PostId =
-        said(&fields, "subject").parse().map_err(|_| Fault::bad(v.t.get("quality.bad_post")))?;
+    let post: PostId = said(&fields, "subject").parse().map_err(|_| Wrong::BadPost)?;
     let owner = audited.owner_of(post).await?.ok_or_else(Fault::not_found)?;
     let subject = post.to_string();
     let actor = v.actor(Action::BreakGlass)?;
     let reason = said(&fields, "reason");
     let opened = v.cases.open_glass(&actor, &subject, &owner, reason, desk.now()).await;
-    opened.map_err(|error| refused(&v, error))?;
+    opened?;
     Counters::add(&desk.counters.glass_opened);
     tracing::warn!("an emergency access was opened");
     desk.announce("glass");
@@ -157,10 +146,10 @@ pub(crate) async fn review(
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let finding = Finding::parse(said(&fields, "finding")).ok_or_else(|| Fault::bad("unknown finding"))?;
+    let finding = Finding::parse(said(&fields, "finding")).ok_or_else(Fault::not_offered)?;
     let actor = v.actor(Action::ReviewGlass)?;
     let reviewed = v.cases.review_glass(&id, &actor, finding, said(&fields, "note"), desk.now()).await;
-    reviewed.map_err(|error| refused(&v, error))?;
+    reviewed?;
     desk.announce("glass");
     Ok(Redirect::to("/glass/review"))
 }

@@ -6,15 +6,17 @@ use axum::http::StatusCode;
 use axum::response::{Html, Redirect};
 use streife_cases::offence::Catalogue;
 use streife_cases::role::Action;
+use streife_cases::rulebook::FOREIGN_RULE;
 use streife_cases::store::ClaimOutcome;
 use streife_cases::workflow::{Case, CaseState, DismissReason, Move, Opinion};
 use streife_domain::{Head, PostId, Timestamp};
 
+use super::found::found;
 use super::queue::{Part, claim_next, new_item, parts_of};
 use super::show::{age, moment, number};
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::priority::Parts;
 use crate::reader::{FlaggedItem, ThreadPost};
@@ -57,6 +59,7 @@ struct ItemPage {
     scores: Vec<Score>,
     parts: Vec<Part>,
     facts: Vec<Fact>,
+    found: Vec<Fact>,
     changes: Vec<(String, String)>,
     above: Vec<Near>,
     below: Vec<Near>,
@@ -147,7 +150,9 @@ pub(crate) fn norm_keys(v: &Viewer) -> Vec<NormKey> {
 
 /// The rules that hit an item.
 pub(crate) fn rules_of(item: &FlaggedItem) -> Vec<String> {
-    item.verdict.hits.iter().map(|hit| hit.rule.clone()).collect()
+    // What is not named is not counted for either.
+    let named = item.verdict.hits.iter().filter(|hit| hit.rule != FOREIGN_RULE);
+    named.map(|hit| hit.rule.clone()).collect()
 }
 
 fn parse_id(id: &str) -> Result<PostId, Fault> {
@@ -200,6 +205,7 @@ fn page(desk: &DeskState, v: Viewer, item: FlaggedItem, case: Option<Case>) -> I
         scores: scores(&v, &item),
         parts: parts_of(&Parts::of(&item, now)),
         facts: facts(&item, now),
+        found: found(&v, &item, desk.figures.connector(&item.post.source)),
         changes: item
             .changes
             .iter()
@@ -240,10 +246,7 @@ pub(crate) async fn claim(
             desk.announce("queue");
             Ok(Redirect::to(&format!("/items/{id}")))
         }
-        ClaimOutcome::HeldBy(holder) => Err(Fault::new(
-            StatusCode::CONFLICT,
-            format!("{} {holder}", audited.viewer.t.get("item.held_by")),
-        )),
+        ClaimOutcome::HeldBy(holder) => Err(Wrong::HeldBy(holder).into()),
     }
 }
 
@@ -321,7 +324,7 @@ pub(crate) async fn decide(
 /// What a form decides.
 pub(crate) fn decision(fields: &Fields) -> Result<Move, Fault> {
     let (kind, value) = said(fields, "decision").split_once(':').unwrap_or((said(fields, "decision"), ""));
-    let dismissal = || DismissReason::parse(value).ok_or_else(|| Fault::bad("unknown reason"));
+    let dismissal = || DismissReason::parse(value).ok_or_else(Fault::not_offered);
     let norms = || vec![value.to_owned()];
     Ok(match kind {
         "norm" => Move::Suspect { norms: norms() },
@@ -330,6 +333,6 @@ pub(crate) fn decision(fields: &Fields) -> Result<Move, Fault> {
         "danger" => Move::Danger { note: said(fields, "note").to_owned() },
         "opinion-norm" => Move::SecondOpinion { opinion: Opinion::Relevant { norms: norms() } },
         "opinion-dismiss" => Move::SecondOpinion { opinion: Opinion::NotRelevant { reason: dismissal()? } },
-        _ => return Err(Fault::bad("unknown decision")),
+        _ => return Err(Fault::not_offered()),
     })
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Extension, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 use streife_cases::role::conflict;
@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 
 use super::login::start_session;
 use super::{Fields, html, said};
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::{Viewer, cookie, oidc_cookie};
 use crate::oidc::Person;
 use crate::state::{Counters, DeskState, random_token};
@@ -26,15 +26,12 @@ struct WelcomePage {
     v: Viewer,
 }
 
-pub(crate) async fn begin(
-    State(desk): State<DeskState>,
-    Extension(v): Extension<Viewer>,
-) -> Result<Response, Fault> {
+pub(crate) async fn begin(State(desk): State<DeskState>) -> Result<Response, Fault> {
     let oidc = desk.access.oidc.as_ref().ok_or_else(Fault::not_found)?;
     let state = random_token();
     let to = oidc.begin(&state, (&random_token(), &random_token()), desk.now()).await.map_err(|error| {
         tracing::warn!(%error, "a log-in at the identity provider cannot begin");
-        Fault::new(StatusCode::BAD_GATEWAY, v.t.get("login.oidc_failed"))
+        Fault::from(Wrong::ProviderAway)
     })?;
     let cookie = oidc_cookie(STATE_COOKIE, &state, desk.secure_cookies);
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&to)).into_response())
@@ -47,26 +44,26 @@ pub(crate) async fn back(
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     let oidc = desk.access.oidc.as_ref().ok_or_else(Fault::not_found)?;
-    let refuse = |key| {
+    let refuse = |wrong: Wrong| {
         Counters::add(&desk.counters.logins_failed);
-        Fault::new(StatusCode::UNAUTHORIZED, v.t.get(key))
+        Fault::from(wrong)
     };
     let state = said(&query, "state");
     let begun = cookie(&headers, STATE_COOKIE).unwrap_or_default();
     if state.is_empty() || !bool::from(begun.as_bytes().ct_eq(state.as_bytes())) {
         tracing::warn!("an answer of the identity provider belongs to no log-in of this browser");
-        return Err(refuse("login.oidc_failed"));
+        return Err(refuse(Wrong::ProviderRefused));
     }
     let person = oidc.finish(state, said(&query, "code"), desk.now()).await.map_err(|error| {
         tracing::warn!(%error, "a log-in at the identity provider failed");
-        refuse("login.oidc_failed")
+        refuse(Wrong::ProviderRefused)
     })?;
     if person.roles.is_empty() || conflict(&person.roles).is_some() || !admitted(&desk, &person).await? {
         let details = json!({ "roles": person.roles });
         desk.door
             .audit(&Tenant::house(), v.note(desk.now(), "login.refused", &person.user, "", details))
             .await?;
-        return Err(refuse("login.oidc_roles"));
+        return Err(refuse(Wrong::ProviderRoles));
     }
     let session = start_session(&desk, &v, &person.user, person.roles.first().copied(), "oidc").await?;
     // This answer ends a way that began at another site, on which strict cookies are not sent; a page of our own that

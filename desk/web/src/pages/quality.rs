@@ -6,16 +6,19 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::{Extension, Form, State};
 use axum::response::{Html, Redirect};
+use streife_cases::calibration::MIN_JUDGED;
 use streife_cases::offence::Catalogue;
 use streife_cases::quality::{Dismissals, MIN_PAIRS, SAMPLE_PERMILLE, Table, agreement, drifts};
 use streife_cases::role::Action;
+use streife_cases::store::JUDGED_SECS;
 use streife_cases::workflow::{DismissReason, Opinion};
 use streife_domain::PostId;
 
+use super::calibration::{self, CalibrationRow};
 use super::item::{NormKey, norm_keys};
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::interval::share;
 use crate::spans::{Piece, pieces};
@@ -54,6 +57,9 @@ struct QualityPage {
     sampled: Vec<AgreementRow>,
     golden: Vec<AgreementRow>,
     rules: Vec<RuleRow>,
+    models: Vec<CalibrationRow>,
+    judged_days: i64,
+    min_judged: u64,
     drifting: usize,
     waiting: usize,
     may_review: bool,
@@ -113,6 +119,7 @@ pub(crate) async fn show(
         })
         .collect();
     rules.sort_by(|a, b| b.drift.cmp(&a.drift).then_with(|| a.rule.cmp(&b.rule)));
+    let models = calibration::rows(&v, calibration::figures(&desk, &v).await?);
     let may_review = v.may(Action::Decide);
     let waiting = if may_review {
         v.cases.blind_items(&v.user, &desk.signing_key, now.plus_secs(-DRAW_DAYS * 86_400)).await?.len()
@@ -126,6 +133,9 @@ pub(crate) async fn show(
         golden: rows(&v, agreement(&golden)),
         drifting: rules.iter().filter(|rule| rule.drift).count(),
         rules,
+        models,
+        judged_days: JUDGED_SECS / 86_400,
+        min_judged: MIN_JUDGED,
         waiting,
         may_review,
         may_set: v.may(Action::Approve),
@@ -193,9 +203,9 @@ fn opinion(fields: &Fields) -> Result<Opinion, Fault> {
         }
         "dismiss" => DismissReason::parse(value)
             .map(|reason| Opinion::NotRelevant { reason })
-            .ok_or_else(|| Fault::bad("unknown reason")),
+            .ok_or_else(Fault::not_offered),
         "unsure" => Ok(Opinion::Unsure),
-        _ => Err(Fault::bad("unknown opinion")),
+        _ => Err(Fault::not_offered()),
     }
 }
 
@@ -219,7 +229,7 @@ pub(crate) async fn golden(
     Extension(v): Extension<Viewer>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let post: PostId = said(&fields, "post").parse().map_err(|_| Fault::bad(v.t.get("quality.bad_post")))?;
+    let post: PostId = said(&fields, "post").parse().map_err(|_| Wrong::BadPost)?;
     let actor = v.actor(Action::Approve)?;
     v.cases.put_golden(&post.to_string(), &opinion(&fields)?, &actor, desk.now()).await?;
     Ok(Redirect::to("/quality"))

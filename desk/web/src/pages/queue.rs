@@ -14,7 +14,7 @@ use super::item::rules_of;
 use super::show::{age, number};
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::heads::QueueHead;
 use crate::priority::{Order, Parts};
@@ -245,7 +245,7 @@ pub(crate) async fn set_budget(
     Extension(v): Extension<Viewer>,
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
-    let budget: u16 = said(&fields, "budget").parse().map_err(|_| Fault::bad(v.t.get("queue.budget_bad")))?;
+    let budget: u16 = said(&fields, "budget").parse().map_err(|_| Wrong::BadBudget)?;
     let name = format!("budget/{QUEUE}");
     v.cases.save_settings(&v.cases.site_scope(), &[(name.as_str(), budget.to_string().as_str())]).await?;
     let details = serde_json::json!({ "budget": budget });
@@ -263,7 +263,7 @@ fn row(v: &Viewer, item: &FlaggedItem, parts: &Parts, held: &str, now: Timestamp
         platform: item.post.platform.clone(),
         age: age(item.post.observed_at, now),
         labels: item.verdict.labels.iter().map(|head| v.t.of("head", head.as_str())).collect(),
-        rules: item.verdict.hits.iter().map(|hit| hit.rule.clone()).collect(),
+        rules: item.verdict.hits.iter().map(|hit| v.t.of("rule_name", &hit.rule)).collect(),
         copies: item.copies,
         reach: item.reach.and_then(|reach| reach.views).map(number).unwrap_or_default(),
         deleted: !item.changes.is_empty(),

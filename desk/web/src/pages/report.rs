@@ -8,9 +8,11 @@ use askama::Template;
 use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
+use streife_cases::calibration::{Group, Reliability};
 use streife_cases::workflow::CaseState;
 use streife_domain::Timestamp;
 
+use super::calibration::{self, CalibrationRow};
 use super::figures::{Bar, bars};
 use super::html;
 use super::show::{day, moment};
@@ -35,6 +37,8 @@ struct Report {
     until: Timestamp,
     total: usize,
     sections: Vec<Section>,
+    /// Expected and observed shares of the models; aggregates of enough posts alone.
+    models: Vec<(Group, Reliability)>,
     /// Heading, median in seconds, cases.
     times: Vec<(&'static str, Option<i64>, usize)>,
 }
@@ -81,7 +85,7 @@ async fn collect(desk: &DeskState, v: &Viewer) -> Result<Report, Fault> {
         }
     }
     let states = v.cases.states().await?.into_iter().map(|(s, n)| (s, u64::try_from(n).unwrap_or(0)));
-    let trends = desk.figures.trends(&desk.scope(v).await?).await?;
+    let trends = desk.trends(v).await?;
     let section = |title, prefix, counts| Section { title, prefix, counts };
     Ok(Report {
         since,
@@ -94,9 +98,10 @@ async fn collect(desk: &DeskState, v: &Viewer) -> Result<Report, Fault> {
             section("report.states", "state", states.collect()),
             section("report.outcomes", "outcome", list(outcomes)),
             section("report.reads", "", list(v.cases.reads_by_reason(since).await?)),
-            section("report.rules", "", trends.by_rule),
+            section("report.rules", "rule_name", trends.by_rule),
             section("report.sources", "", trends.by_source),
         ],
+        models: calibration::figures(desk, v).await?,
         times: vec![
             ("report.to_seal", median(to_seal.clone()), to_seal.len()),
             ("report.to_refer", median(to_refer.clone()), to_refer.len()),
@@ -113,6 +118,7 @@ struct ReportPage {
     until: String,
     total: usize,
     sections: Vec<(String, Vec<Bar>)>,
+    models: Vec<CalibrationRow>,
     times: Vec<(String, String, usize)>,
 }
 
@@ -151,6 +157,7 @@ pub(crate) async fn show(
             .into_iter()
             .map(|s| (v.t.get(s.title).to_owned(), bars(&s.counts, |name| named(&v, s.prefix, name))))
             .collect(),
+        models: calibration::rows(&v, report.models),
         times: report
             .times
             .into_iter()
@@ -192,6 +199,13 @@ pub(crate) async fn download(
         let (key, median) =
             (key.trim_start_matches("report."), median.map(|s| s.to_string()).unwrap_or_default());
         let _ = writeln!(csv, "median_seconds,{key},{median}\ncases,{key},{cases}");
+    }
+    for (group, figures) in &report.models {
+        let (total, mean) = (figures.total(), calibration::mean(&figures.total()));
+        let name = format!("{} {} {} {}", group.model, group.language, group.head, group.basis.as_str());
+        let name = cell(&name);
+        let _ = writeln!(csv, "judged,{name},{}\nconfirmed,{name},{}", total.judged, total.confirmed);
+        let _ = writeln!(csv, "expected_share,{name},{mean:.3}");
     }
     let name = format!("attachment; filename=\"streife-report-{}.csv\"", day(report.until));
     let headers =

@@ -13,7 +13,7 @@ use super::rules::{base, brought, may_take_over};
 use super::show::{day, moment, number};
 use super::{Fields, html, said};
 use crate::diff::{self, Mark};
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::interval::share;
 use crate::jobs::JobView;
@@ -117,11 +117,6 @@ pub(crate) async fn rule_text(
     let source = source.replace("\r\n", "\n");
     let tenant = v.cases.tenant();
     Ok(RuleText { tenant, kind, id: id.to_owned(), source, book, today: day(desk.now()) })
-}
-
-pub(crate) fn refused(v: &Viewer, why: Refusal) -> Fault {
-    let said = v.t.of("refusal", why.as_str());
-    Fault::bad(if said == why.as_str() { why.to_string() } else { said })
 }
 
 pub(crate) async fn show(
@@ -335,10 +330,10 @@ pub(crate) async fn save(
 ) -> Result<Redirect, Fault> {
     let kind = kind_of(route);
     let (id, text) =
-        Text::read(kind, fields.get("source").map_or("", String::as_str)).map_err(|why| refused(&v, why))?;
+        Text::read(kind, fields.get("source").map_or("", String::as_str)).map_err(Wrong::Book)?;
     if address != "new" && address != id {
         // Renaming would tear a rule from its history; a copy is a new entry.
-        return Err(Fault::bad(v.t.get("rules.name_stays")));
+        return Err(Wrong::NameStays.into());
     }
     let (book, actor) = (v.cases.rule_book(), v.actor(Action::WriteRules)?);
     let known = !book.entry(kind, &id).await?.is_empty();
@@ -346,7 +341,7 @@ pub(crate) async fn save(
     let the_houses =
         !may_take_over(&v) && brought(&desk, &v).await?.iter().any(|one| one.kind == kind && one.id == id);
     if address == "new" && known || the_houses && !known {
-        return Err(Fault::bad(v.t.get("rules.name_taken")));
+        return Err(Wrong::NameTaken.into());
     }
     book.apply(kind, &id, 0, &actor, Change::Save { text }, desk.now()).await?;
     desk.announce("rules");
@@ -361,7 +356,7 @@ pub(crate) async fn make_move(
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
     let (kind, reason) = (kind_of(route), said(&fields, "note").to_owned());
-    let seen = said(&fields, "version").parse::<i64>().map_err(|_| refused(&v, Refusal::NoSuchVersion))?;
+    let seen = said(&fields, "version").parse::<i64>().map_err(|_| Wrong::Book(Refusal::NoSuchVersion))?;
     let what = match said(&fields, "to") {
         "shadow" => Change::Shadow,
         "ask" => Change::Ask,
@@ -370,7 +365,7 @@ pub(crate) async fn make_move(
         "pause" => Change::Pause { reason },
         "resume" => Change::Resume,
         "retire" => Change::Retire { reason },
-        _ => return Err(Fault::bad("unknown step")),
+        _ => return Err(Fault::not_offered()),
     };
     let book = v.cases.rule_book();
     let versions = book.entry(kind, &id).await?;
@@ -382,10 +377,7 @@ pub(crate) async fn make_move(
     if matches!(what, Change::Shadow | Change::Ask | Change::Approve { .. } | Change::Resume) {
         may_work(&desk, &v, version, &what).await?;
     }
-    book.apply(kind, &id, seen, &actor, what, desk.now()).await.map_err(|error| match error {
-        streife_cases::store::StoreError::Book(why) => refused(&v, why),
-        other => other.into(),
-    })?;
+    book.apply(kind, &id, seen, &actor, what, desk.now()).await?;
     desk.announce("rules");
     Ok(Redirect::to(&format!("{}/{id}", base(kind))))
 }
@@ -396,13 +388,13 @@ async fn may_work(desk: &DeskState, v: &Viewer, version: &Version, what: &Change
     let source = rendered(version, &version.id);
     let text = rule_text(desk, v, version.kind, &version.id, &source).await?;
     if !desk.rules.check(&text, v.t.german()).sound() {
-        return Err(Fault::bad(v.t.get("rules.has_errors")));
+        return Err(Wrong::RuleErrors.into());
     }
     if version.kind == Kind::Rule
         && matches!(what, Change::Approve { .. } | Change::Resume)
         && let Some(why) = desk.rules.not_live(&text, &v.user, version.backtest.is_some())
     {
-        return Err(Fault::bad(v.t.of("refusal", why)));
+        return Err(Wrong::NotLive(why).into());
     }
     Ok(())
 }

@@ -12,11 +12,11 @@ use streife_cases::store::TenantCases;
 use streife_cases::workflow::Actor;
 use streife_domain::PostId;
 
-use super::rule_editor::{page, refused, rule_text};
+use super::rule_editor::{page, rule_text};
 use super::show::moment;
 use super::{Fields, html, said};
 use crate::audited::Audited;
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::interval::share;
 use crate::jobs::Job;
@@ -39,7 +39,7 @@ pub(crate) async fn preview(
 ) -> Result<Html<String>, Fault> {
     let v = audited.viewer.clone();
     let source = fields.get("source").cloned().unwrap_or_default().replace("\r\n", "\n");
-    let (name, _) = Text::read(Kind::Rule, &source).map_err(|why| refused(&v, why))?;
+    let (name, _) = Text::read(Kind::Rule, &source).map_err(Wrong::Book)?;
     let text = rule_text(&desk, &v, Kind::Rule, &name, &source).await?;
     let report = desk.rules.check(&text, v.t.german());
     let preview = match &report.about {
@@ -74,7 +74,7 @@ pub(crate) async fn backtest(
     let text = rule_text(&desk, &v, Kind::Rule, &id, &version.text.source).await?;
     let report = desk.rules.check(&text, v.t.german());
     let Some(about) = report.about.as_ref().filter(|_| report.sound()) else {
-        return Err(Fault::bad(v.t.get("rules.has_errors")));
+        return Err(Wrong::RuleErrors.into());
     };
     let actor = v.actor(Action::WriteRules)?;
     let details = json!({ "version": version.number, "days": BACKTEST_DAYS });
@@ -104,7 +104,7 @@ async fn run(desk: DeskState, audited: Audited, text: RuleText, number: i64, act
         Err(fault) => Err(fault),
     };
     if let Err(fault) = &outcome {
-        tracing::error!(rule = text.id, error = fault.message, "a backtest failed");
+        tracing::error!(rule = text.id, error = ?fault.wrong, "a backtest failed");
     }
     job.end(outcome.is_err());
     desk.announce("rules");
@@ -118,7 +118,7 @@ async fn record(
     actor: &Actor,
     figures: &BacktestFigures,
 ) -> Result<(), Fault> {
-    let report = serde_json::to_value(figures).map_err(|e| Fault::bad(e.to_string()))?;
+    let report = serde_json::to_value(figures)?;
     let what = Change::Backtest { report };
     cases.rule_book().apply(Kind::Rule, id, number, actor, what, desk.now()).await?;
     Ok(())

@@ -6,7 +6,7 @@ use axum::response::{Html, Redirect};
 
 use super::queue::start_of_day;
 use super::{Fields, html, said};
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use streife_domain::Head;
 
@@ -67,7 +67,7 @@ pub(crate) async fn save(
         keymap.set(command, said(&fields, &format!("key.{command}")));
     }
     if keymap.clash().is_some() {
-        return Err(Fault::bad(v.t.get("settings.clash")));
+        return Err(Wrong::KeyClash.into());
     }
     let keys: Vec<(String, String)> =
         keymap.list().into_iter().map(|(command, key)| (format!("key.{command}"), key)).collect();

@@ -4,11 +4,11 @@ use askama::Template;
 use axum::extract::{Extension, Form, State};
 use axum::response::{Html, Redirect};
 use serde_json::json;
-use streife_cases::store::TenantRow;
+use streife_cases::store::{TenantRow, Unfit};
 use streife_cases::tenant::Tenant;
 
 use super::{Fields, html, said};
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::state::DeskState;
 
@@ -36,7 +36,7 @@ pub(crate) async fn save(
     Form(fields): Form<Fields>,
 ) -> Result<Redirect, Fault> {
     house_only(&v)?;
-    let tenant = Tenant::parse(said(&fields, "tenant")).map_err(|e| Fault::bad(e.to_string()))?;
+    let tenant = Tenant::parse(said(&fields, "tenant")).map_err(|_| Wrong::Unfit(Unfit::TenantId))?;
     let sources: Vec<String> = said(&fields, "sources").split_whitespace().map(str::to_owned).collect();
     let name: String = said(&fields, "name").chars().take(80).collect();
     let details = json!({ "name": name, "sources": sources });

@@ -8,7 +8,7 @@ use serde_json::json;
 use streife_cases::password;
 
 use super::{Fields, html, said};
-use crate::fault::Fault;
+use crate::fault::{Fault, Wrong};
 use crate::guard::Viewer;
 use crate::state::DeskState;
 
@@ -57,7 +57,7 @@ pub(crate) async fn save(
     let now = desk.now();
     let key = format!("totp/{}", v.user);
     if !desk.throttle.allows(&key, now) {
-        return Err(Fault::new(StatusCode::TOO_MANY_REQUESTS, v.t.get("login.throttled")));
+        return Err(Wrong::Throttled.into());
     }
     let stored = stored(&v).await?;
     let offered = said(&fields, "secret").to_owned();

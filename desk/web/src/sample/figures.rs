@@ -1,12 +1,14 @@
 //! Figures that somebody made up.
 
 use async_trait::async_trait;
+use streife_cases::calibration::Score;
 use streife_cases::tenant::SourceScope;
+use streife_domain::{Head, PostId};
 
 use super::SampleReader;
 use crate::reader::{
-    By, CampaignFigures, Figures, QueueFilter, ReadError, RuleDayFigures, RuleFigures, Series, SourceFigures,
-    StageFigures, SystemFigures, Trends,
+    By, CampaignFigures, Figures, FlaggedItem, QueueFilter, ReadError, RuleDayFigures, RuleFigures, Series,
+    SourceFigures, StageFigures, SystemFigures, Trends,
 };
 
 #[async_trait]
@@ -87,6 +89,27 @@ impl Figures for SampleReader {
         let days =
             hits.iter().zip((0..14).rev()).map(|(hits, back)| RuleDayFigures { day: day(back), hits: *hits });
         Ok(RuleFigures { days: days.collect(), odd: true })
+    }
+
+    async fn scores(&self, posts: &[PostId]) -> Result<Vec<Score>, ReadError> {
+        let asked = |item: &&FlaggedItem| posts.contains(&item.post.post_id);
+        let of = |item: &FlaggedItem| {
+            let (post_id, language) = (item.post.post_id.to_string(), item.verdict.language.code.clone());
+            let model = item.verdict.models.encoder.clone();
+            let score = move |(head, value): (Head, &f32)| Score {
+                post_id: post_id.clone(),
+                model: model.clone(),
+                language: language.clone(),
+                head,
+                probability: f64::from(*value),
+            };
+            item.verdict.scores.iter().map(score).collect::<Vec<_>>()
+        };
+        Ok(self.items.iter().filter(asked).flat_map(of).collect())
+    }
+
+    fn connector(&self, source: &str) -> Option<String> {
+        source.split('-').next().map(str::to_owned)
     }
 
     async fn system(&self) -> Result<SystemFigures, ReadError> {

@@ -17,7 +17,7 @@ use streife_cases::role::Role;
 use streife_cases::rulebook::{Change, Kind, Text};
 use streife_cases::store::{CaseStore, NewUser};
 use streife_domain::{Identity, ManualClock, PostId, Timestamp};
-use streife_web::reader::{FlaggedItem, FlaggedReader, QueueFilter, ReadError};
+use streife_web::reader::{Figures, FlaggedItem, FlaggedReader, QueueFilter, ReadError};
 use streife_web::sample::{SampleReader, sample_items};
 use streife_web::{Access, DeskParts, DeskState, router};
 use tower::ServiceExt;
@@ -61,7 +61,18 @@ pub async fn desk_with(items: Vec<FlaggedItem>) -> Desk {
     open(Arc::new(Posts(items)), Access::default()).await
 }
 
+/// A desk whose figures know the scores of these posts.
+pub async fn desk_scored(items: Vec<FlaggedItem>) -> Desk {
+    let sample = SampleReader::with(items.clone(), NOW);
+    open_with(Arc::new(Posts(items)), Arc::new(sample), Access::default()).await
+}
+
 pub async fn open(reader: Arc<dyn FlaggedReader>, access: Access) -> Desk {
+    let figures = Arc::new(stand_ins::NordsFigures(SampleReader::new(NOW)));
+    open_with(reader, figures, access).await
+}
+
+async fn open_with(reader: Arc<dyn FlaggedReader>, figures: Arc<dyn Figures>, access: Access) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let cases = CaseStore::sqlite(folder.path()).await.unwrap();
     cases.migrate().await.unwrap();
@@ -70,7 +81,7 @@ pub async fn open(reader: Arc<dyn FlaggedReader>, access: Access) -> Desk {
     let parts = DeskParts {
         cases: cases.clone(),
         reader,
-        figures: sample.clone(),
+        figures,
         rules: Arc::new(stand_ins::Fussy),
         history: sample,
         sealer: Some(Arc::new(stand_ins::Sealer)),

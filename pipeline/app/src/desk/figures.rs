@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use streife_cases::calibration::Score;
 use streife_cases::tenant::SourceScope;
-use streife_domain::Timestamp;
+use streife_domain::{PostId, Timestamp};
 use streife_rules::{Rate, is_odd};
 use streife_store::queries::{self, Dimension, SummaryScope};
 use streife_web::reader::{
@@ -158,6 +159,22 @@ impl Figures for StoreReader {
             hits: *hits,
         });
         Ok(RuleFigures { days: days.collect(), odd })
+    }
+
+    async fn scores(&self, posts: &[PostId]) -> Result<Vec<Score>, ReadError> {
+        let stored = self.store.scores_of(posts).await.map_err(read_error)?;
+        let score = |one: queries::StoredScore| Score {
+            post_id: one.post_id.to_string(),
+            model: one.model,
+            language: one.language,
+            head: one.head,
+            probability: f64::from(one.value),
+        };
+        Ok(stored.into_iter().map(score).collect())
+    }
+
+    fn connector(&self, source: &str) -> Option<String> {
+        self.sources.iter().find(|known| known.name == source).map(|known| known.kind.clone())
     }
 
     async fn system(&self) -> Result<SystemFigures, ReadError> {

@@ -9,7 +9,9 @@ use streife_rules::{
     Compiled, Expect, NotLive, Problem, Rule, RuleSet, Scratch, SourceFile, Tongue, may_go_live,
 };
 use streife_store::Store;
-use streife_web::lab::{About, Installed, RuleCheck, RuleProblem, RuleReport, RuleText, TestLine};
+use streife_web::lab::{
+    About, Installed, NotLive as Because, RuleCheck, RuleProblem, RuleReport, RuleText, TestLine,
+};
 
 use crate::open;
 
@@ -119,18 +121,18 @@ impl RuleCheck for RuleLab {
         }
     }
 
-    fn not_live(&self, text: &RuleText, approver: &str, has_backtest: bool) -> Option<&'static str> {
+    fn not_live(&self, text: &RuleText, approver: &str, has_backtest: bool) -> Option<Because> {
         let compiled = self.compile(text);
-        let Some(rule) = draft_rule(&compiled.set, text) else { return Some("test_fails") };
+        let Some(rule) = draft_rule(&compiled.set, text) else { return Some(Because::TestFails) };
         let failing =
             tests(&compiled.set, rule, false).iter().find(|test| !test.ok()).map(|test| test.number);
         match may_go_live(rule, approver, has_backtest, failing) {
             Ok(()) => None,
-            Err(NotLive::SamePerson(_)) => Some("same_person"),
-            Err(NotLive::Nobody) => Some("nobody"),
-            Err(NotLive::NoBacktest) => Some("no_backtest"),
-            Err(NotLive::Retired) => Some("retired"),
-            Err(NotLive::TestFails(_)) => Some("test_fails"),
+            Err(NotLive::SamePerson(_)) => Some(Because::SamePerson),
+            Err(NotLive::Nobody) => Some(Because::Nobody),
+            Err(NotLive::NoBacktest) => Some(Because::NoBacktest),
+            Err(NotLive::Retired) => Some(Because::Retired),
+            Err(NotLive::TestFails(_)) => Some(Because::TestFails),
         }
     }
 
@@ -256,8 +258,8 @@ mod tests_of_lab {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("lists.yaml"), LIST).unwrap();
         let (lab, rule) = (lab(folder.path()), text(Kind::Rule, "w-1", RULE));
-        assert_eq!(lab.not_live(&rule, "anna", true), Some("same_person"));
-        assert_eq!(lab.not_live(&rule, "paul", false), Some("no_backtest"));
+        assert_eq!(lab.not_live(&rule, "anna", true), Some(Because::SamePerson));
+        assert_eq!(lab.not_live(&rule, "paul", false), Some(Because::NoBacktest));
         assert_eq!(lab.not_live(&rule, "paul", true), None);
     }
 }

@@ -67,6 +67,7 @@ pub(super) fn asked(filter: &QueueFilter) -> queries::QueueFilter {
         language: filter.language.clone(),
         source: filter.source.clone(),
         rule: filter.rule.clone(),
+        space: filter.space.clone(),
         label: filter.head,
         campaign: filter.campaign.map(CampaignKey),
         words: filter.words.clone(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use streife_cases::workflow::{Case, CaseState, Seal};
 use streife_domain::{Identity, Timestamp};
-use streife_referral::{Evidence, Secured, Status};
+use streife_referral::{Evidence, EvidenceError, Secured, Status};
 use streife_web::reader::FlaggedItem;
-use streife_web::{EvidenceLine, EvidenceSealer, Sent};
+use streife_web::{EvidenceFault, EvidenceLine, EvidenceSealer, Sent, Trouble};
 
-use super::evidence::Handovers;
+use super::evidence::{HandoverError, Handovers};
 
 /// Secures, shows, hands over and destroys evidence for the desk.
 pub(crate) struct Sealer {
@@ -26,11 +26,11 @@ impl EvidenceSealer for Sealer {
         _: &Identity,
         by: &str,
         _: Timestamp,
-    ) -> Result<Option<Seal>, String> {
+    ) -> Result<Option<Seal>, EvidenceFault> {
         match self.evidence.seal(case, by).await {
             Ok(Secured::Sealed(seal)) => Ok(Some(seal)),
             Ok(Secured::Pending(_)) => Ok(None),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(fault(error)),
         }
     }
 
@@ -57,17 +57,41 @@ impl EvidenceSealer for Sealer {
         }
     }
 
-    async fn send(&self, case: &Case, channel: &str, by: &str) -> Result<Sent, String> {
-        self.handover.send(&self.evidence, case, channel, by).await.map_err(|error| error.to_string())
+    async fn send(&self, case: &Case, channel: &str, by: &str) -> Result<Sent, EvidenceFault> {
+        self.handover.send(&self.evidence, case, channel, by).await.map_err(handover_fault)
     }
 
-    async fn recalled(&self, case: &Case, by: &str) -> Result<(), String> {
-        self.handover.recalled(&self.evidence, case, by).await.map_err(|error| error.to_string())
+    async fn recalled(&self, case: &Case, by: &str) -> Result<(), EvidenceFault> {
+        self.handover.recalled(&self.evidence, case, by).await.map_err(handover_fault)
     }
 
-    async fn erase(&self, case: &Case, by: &str) -> Result<Option<String>, String> {
-        let certificate = self.evidence.erase(&case.id, by).await.map_err(|error| error.to_string())?;
+    async fn erase(&self, case: &Case, by: &str) -> Result<Option<String>, EvidenceFault> {
+        let certificate = self.evidence.erase(&case.id, by).await.map_err(fault)?;
         Ok(Some(certificate.sha256()))
+    }
+}
+
+/// What a person is told; the details go to the log and to the case.
+fn fault(error: EvidenceError) -> EvidenceFault {
+    let trouble = match error {
+        EvidenceError::Cases(error) => return EvidenceFault::Cases(error),
+        EvidenceError::Vault(_) => Trouble::Vault,
+        EvidenceError::Collect(_) => Trouble::Capture,
+        EvidenceError::Raw(_) => Trouble::Damaged,
+        EvidenceError::Compose(_) => Trouble::NotReady,
+        EvidenceError::Create(_) => Trouble::Package,
+        EvidenceError::NoCase(_) | EvidenceError::Missing { .. } => Trouble::NotSecured,
+        EvidenceError::Worker => Trouble::Worker,
+    };
+    EvidenceFault::Trouble(trouble, error.to_string())
+}
+
+fn handover_fault(error: HandoverError) -> EvidenceFault {
+    match error {
+        HandoverError::Evidence(error) => fault(error),
+        HandoverError::Box(_) | HandoverError::Io { .. } => {
+            EvidenceFault::Trouble(Trouble::Handover, error.to_string())
+        }
     }
 }
 

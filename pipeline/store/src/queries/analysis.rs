@@ -121,7 +121,7 @@ impl Store {
              toString(platform) AS platform_name, lower(leftPad(hex(author), 16, '0')) AS author_pseudonym, \
              toString(kind) AS post_kind, toString(language) AS language_code, {text}posted_at, observed_at, \
              lower(leftPad(hex(campaign), 16, '0')) AS campaign_key, arrayMap(l -> toString(l), labels) AS assessed_as, \
-             arrayMap(r -> toString(r), rules) AS rules_hit, toString(priority) AS level, \
+             arrayDistinct(arrayMap(r -> if(position(r, '/') = 0 OR startsWith(r, concat({{space:String}}, '/')), toString(r), '~'), rules)) AS rules_hit, toString(priority) AS level, \
              toString(model_encoder) AS assessed_by, {{label_purpose:String}} AS label_purpose, \
              {{label_basis:String}} AS label_legal_basis, {{label_review:String}} AS label_review_by, \
              {{label_entry:String}} AS label_audit_entry \
@@ -129,6 +129,7 @@ impl Store {
             conditions(filter)
         );
         let mut cursor = bind(self.client().query(&sql), filter)
+            .param("space", &filter.space)
             .param("label_purpose", &label.purpose)
             .param("label_basis", &label.legal_basis)
             .param("label_review", &label.review_by)

@@ -29,6 +29,8 @@ pub struct QueueFilter {
     pub source: Option<String>,
     /// A rule that matched.
     pub rule: Option<String>,
+    /// The tenant that asks, empty for the house: an export names no rule of another.
+    pub space: String,
     /// A head over its threshold.
     pub label: Option<Head>,
     /// Near-identical posts.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::json;
 use streife_cases::ledger::Note;
+use streife_cases::rulebook::hide_foreign;
 use streife_cases::store::CaseStore;
+use streife_cases::tenant::Tenant;
 use streife_cases::workflow::Case;
 use streife_domain::{Clock, Media, MediaPolicy, PostId};
 use streife_evidence::{AccountFacts, CapturedItem, ContextPost, ItemRole, PostFacts};
@@ -35,10 +37,12 @@ pub(crate) struct StoreCollector {
 }
 
 impl StoreCollector {
-    async fn found(&self, post: PostId) -> Result<Found, String> {
+    async fn found(&self, post: PostId, owner: &Tenant) -> Result<Found, String> {
         let said = |error: streife_store::StoreError| error.to_string();
         let gone = || "der Beitrag ist nicht mehr in der Datenbank".to_owned();
-        let item = self.store.item(post).await.map_err(said)?.ok_or_else(gone)?;
+        let mut item = self.store.item(post).await.map_err(said)?.ok_or_else(gone)?;
+        // Rules of a former owner of the source stay unnamed in the evidence of the present one.
+        hide_foreign(&mut item.verdict.hits, owner);
         let who = self.store.identity(post).await.map_err(said)?.ok_or_else(gone)?;
         let changes = self.store.changes(post).await.map_err(said)?;
         let members = self.store.campaign_members(item.post.campaign).await.map_err(said)?;
@@ -113,7 +117,7 @@ impl Collector for StoreCollector {
             details: json!({}),
         };
         self.cases.audit(note).await.map_err(|error| error.to_string())?;
-        let found = self.found(post).await?;
+        let found = self.found(post, &case.tenant).await?;
         let circumstances = self.circumstances(by).await;
         let mut captures = Vec::new();
         if let Some(pages) = &self.pages {

@@ -24,7 +24,7 @@ use crate::open;
 use crate::paths::Paths;
 pub(crate) use carrier::{MailCarrier, OUTBOX, REFUSED, notices};
 use collect::StoreCollector;
-pub(crate) use handover::Handovers;
+pub(crate) use handover::{HandoverError, Handovers};
 pub(crate) use pages::{Keep, Pages, Wanted};
 use tsa::HttpTsa;
 
