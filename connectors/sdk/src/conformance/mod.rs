@@ -24,7 +24,7 @@ use crate::{
     Connector, Deps, FetchClass, HealthBoard, Http, HttpConfig, Kind, Observation, ParseContext, RunOptions,
     run_source, testing,
 };
-pub use contract::{Contract, secret_file};
+pub use contract::{Contract, contract_server, secret_file, settings_for};
 pub use memory::Memory;
 pub use real::{Watched, server};
 pub use server::{Ask, Reply, serve};
