@@ -60,7 +60,7 @@ pub fn deps_with(kinds: &'static [Kind]) -> Deps {
         ..HttpConfig::default()
     };
     match Http::new(&config, clock.clone()) {
-        Ok(http) => Deps { http, clock, kinds },
+        Ok(http) => Deps { http, clock, kinds, websub: None },
         Err(error) => panic!("{error}"),
     }
 }

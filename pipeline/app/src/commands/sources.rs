@@ -27,6 +27,7 @@ fn check(args: &ConfigArg, json: bool) -> CommandResult {
     let config = config::load(args.config.as_deref())?;
     let mut problems = collect::problems(&config.source);
     problems.extend(collect::settings_problems(&config)?);
+    problems.extend(config::websub(&config).err());
     for problem in &problems {
         if json {
             say::json(&json!({"ok": false, "message": problem}))?;
