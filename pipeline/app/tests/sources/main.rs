@@ -1,6 +1,7 @@
 //! `streife sources test` and `sources add` as a person runs them: the binary, against the servers of the conformance tests.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
+mod add_command;
 mod contracts;
 mod test_command;
 
