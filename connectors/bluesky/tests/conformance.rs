@@ -3,51 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod common;
+mod jetstream_contract;
 
-use futures::SinkExt;
+use jetstream_contract::{POSTS, serve};
 use streife_sdk::conformance;
 use streife_sdk::{Connector, SourceConfig};
-use tokio_tungstenite::tungstenite::Message;
-
-/// Posts on the server, one a second.
-const POSTS: i64 = 30;
-
-fn event(n: i64) -> String {
-    format!(
-        "{{\"did\":\"did:plc:a\",\"time_us\":{},\"kind\":\"commit\",\"commit\":{{\"rev\":\"r\",\"operation\":\"create\",\"collection\":\"app.bsky.feed.post\",\"rkey\":\"{n}\",\"record\":{{\"text\":\"t{n}\",\"createdAt\":\"2026-01-02T03:04:05Z\"}},\"cid\":\"c\"}}}}",
-        n * 1_000_000
-    )
-}
-
-/// Closes after `per_connection` events.
-async fn serve(per_connection: usize) -> std::net::SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((tcp, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let Some((mut socket, query, cursor)) = common::accept(tcp).await else { return };
-                assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
-                let mut sent = 0;
-                for n in 1..=POSTS {
-                    if n * 1_000_000 < cursor {
-                        continue;
-                    }
-                    if socket.send(Message::Text(event(n).into())).await.is_err() {
-                        return;
-                    }
-                    sent += 1;
-                    if sent == per_connection {
-                        let _ = socket.close(None).await;
-                        return;
-                    }
-                }
-                tokio::time::sleep(std::time::Duration::from_secs(60)).await;
-            });
-        }
-    });
-    address
-}
 
 fn connector(address: std::net::SocketAddr) -> Box<dyn Connector> {
     let config: SourceConfig = toml::from_str(&format!(

@@ -15,6 +15,7 @@ use streife_sdk::{
 };
 use url::Url;
 
+use crate::websub::Followed;
 use crate::{PLATFORM, lenient};
 
 /// The name of this kind.
@@ -216,7 +217,10 @@ pub fn connect(config: &SourceConfig, deps: &Deps) -> Result<Box<dyn Connector>,
         "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5",
         MAX_FEED_BYTES,
     )?;
-    Ok(Box::new(Poll::new(targets, parse, deps)))
+    Ok(match &deps.websub {
+        Some(websub) => Box::new(Followed::new(targets, config.interval(), websub, deps)),
+        None => Box::new(Poll::new(targets, parse, deps)),
+    })
 }
 
 /// One target an address, obeying robots.txt.

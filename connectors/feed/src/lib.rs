@@ -4,6 +4,7 @@ pub mod feed;
 mod lenient;
 pub mod page;
 mod sitemap;
+pub mod websub;
 
 use streife_sdk::Kind;
 

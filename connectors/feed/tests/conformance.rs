@@ -1,23 +1,18 @@
 //! The shared conformance test, and how feeds behave over time.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod contract;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use contract::rss;
 use streife_domain::EventKind;
-use streife_sdk::conformance::{self, Ask, Contract, Reply, serve};
+use streife_sdk::conformance::{self, Contract, Reply, serve};
 use streife_sdk::{Connector, SourceConfig};
 
 fn source(address: std::net::SocketAddr) -> SourceConfig {
     toml::from_str(&format!("name='t'\nkind='feed'\n[settings]\nurls=['http://{address}/feed']")).unwrap()
-}
-
-fn rss(items: &[(&str, &str)]) -> Vec<u8> {
-    let items: String = items
-        .iter()
-        .map(|(id, text)| format!("<item><guid>urn:{id}</guid><title>{text}</title><pubDate>Thu, 01 Jan 2026 10:00:00 GMT</pubDate></item>"))
-        .collect();
-    format!("<rss version='2.0'><channel><title>t</title>{items}</channel></rss>").into_bytes()
 }
 
 fn connector(address: std::net::SocketAddr) -> Box<dyn Connector> {
@@ -36,12 +31,7 @@ async fn a_short_feed_conforms() {
 
 #[tokio::test]
 async fn a_rolling_feed_conforms_while_it_grows() {
-    let feed = |ask: &Ask| {
-        let items = ask.page(None, 80).into_iter().map(|n| (n.to_string(), format!("t{n}")));
-        let items: Vec<_> = items.collect();
-        Reply::ok(rss(&items.iter().map(|(id, text)| (id.as_str(), text.as_str())).collect::<Vec<_>>()))
-    };
-    Contract::new(&streife_feed::KINDS[0], "urls=['http://{address}/feed']", feed, |_, n| format!("urn:{n}"))
+    Contract::new(&streife_feed::KINDS[0], contract::FEED, contract::feed, |_, n| format!("urn:{n}"))
         .hold()
         .await;
 }
@@ -49,34 +39,9 @@ async fn a_rolling_feed_conforms_while_it_grows() {
 /// An index of two sitemaps, each page with its date; pages appear.
 #[tokio::test]
 async fn a_site_of_sitemaps_conforms() {
-    let site = |ask: &Ask| {
-        let at = |path: String| format!("http://{}/{path}", ask.address);
-        if ask.path == "/sitemap.xml" {
-            let parts =
-                [0, 1].map(|part| format!("<sitemap><loc>{}</loc></sitemap>", at(format!("{part}.xml"))));
-            return Reply::ok(format!("<sitemapindex>{}</sitemapindex>", parts.concat()));
-        }
-        if let Some(part) =
-            ask.path.strip_suffix(".xml").and_then(|p| p.trim_start_matches('/').parse::<u64>().ok())
-        {
-            let pages = (1..=ask.newest).filter(|n| n % 2 == part).map(|n| {
-                format!(
-                    "<url><loc>{}</loc><lastmod>2026-01-01T00:{:02}:{:02}Z</lastmod></url>",
-                    at(format!("p{n}")),
-                    n / 60,
-                    n % 60
-                )
-            });
-            return Reply::ok(format!("<urlset>{}</urlset>", pages.collect::<String>()));
-        }
-        Reply::ok(format!("<html><body><p>The text of the page {}.</p></body></html>", ask.path))
-    };
-    Contract::new(
-        &streife_feed::KINDS[1],
-        "sitemaps=['http://{address}/sitemap.xml']\nfirst_visit_pages=1000",
-        site,
-        |address, n| format!("http://{address}/p{n}"),
-    )
+    Contract::new(&streife_feed::KINDS[1], contract::PAGE, contract::site, |address, n| {
+        format!("http://{address}/p{n}")
+    })
     .hold()
     .await;
 }

@@ -1,31 +1,12 @@
 //! The shared conformance test against a contract server that pages by `page_cursor`, with a pinned post on top.
 
-use streife_sdk::conformance::{Ask, Contract, Reply};
+mod contract;
 
-/// Post 1 is pinned: it stands on top of every first page.
-fn list(ask: &Ask) -> Reply {
-    if ask.path.contains("/comment/") {
-        return Reply::ok("{\"comments\":[]}");
-    }
-    let before = ask.param("page_cursor").and_then(|c| c.strip_prefix('P')?.parse().ok());
-    let mut numbers = ask.page(before, 10);
-    let lowest = numbers.last().copied().unwrap_or(1);
-    if before.is_none() {
-        numbers.insert(0, 1);
-    }
-    let posts: Vec<String> = numbers
-        .into_iter()
-        .map(|n| {
-            format!("{{\"post\":{{\"id\":{n},\"ap_id\":\"https://l.test/post/{n}\",\"name\":\"t{n}\",\"published\":\"2026-01-02T03:04:05Z\"}}}}")
-        })
-        .collect();
-    let next = if lowest > 1 { format!("\"P{lowest}\"") } else { "null".to_owned() };
-    Reply::ok(format!("{{\"posts\":[{}],\"next_page\":{next}}}", posts.join(",")))
-}
+use streife_sdk::conformance::Contract;
 
 #[tokio::test]
 async fn conforms() {
-    Contract::new(&streife_lemmy::KINDS[0], "server='http://{address}'", list, |_, n| {
+    Contract::new(&streife_lemmy::KINDS[0], contract::SETTINGS, contract::list, |_, n| {
         format!("https://l.test/post/{n}")
     })
     .hold()

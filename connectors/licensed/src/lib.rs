@@ -113,7 +113,7 @@ mod tests {
     fn no_platform_starts_without_its_agreement() {
         let clock = Arc::new(SystemClock);
         let http = Http::new(&HttpConfig::default(), clock.clone()).unwrap();
-        let deps = Deps { http, clock, kinds: KINDS };
+        let deps = Deps { http, clock, kinds: KINDS, websub: None };
         for kind in KINDS {
             let config = SourceConfig {
                 name: "a".to_owned(),

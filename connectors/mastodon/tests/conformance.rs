@@ -1,22 +1,19 @@
 //! The shared conformance test against a contract server that pages by `min_id`.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod contract;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use contract::status;
 use streife_domain::EventKind;
-use streife_sdk::conformance::{self, Ask, Contract, Reply, serve};
+use streife_sdk::conformance::{self, Contract, Reply, serve};
 use streife_sdk::{Connector, SourceConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Statuses on the server.
 const LAST: u64 = 95;
-
-fn status(id: u64) -> String {
-    format!(
-        "{{\"id\":\"{id}\",\"created_at\":\"2026-01-02T03:04:05.000Z\",\"content\":\"<p>{id}</p>\",\"account\":{{\"id\":\"1\"}}}}"
-    )
-}
 
 /// The wire of `/api/v1/timelines/public`: newest first; with `min_id` the page right above it.
 fn timeline(path: &str) -> Reply {
@@ -39,14 +36,7 @@ fn connector(address: std::net::SocketAddr) -> Box<dyn Connector> {
 
 #[tokio::test]
 async fn the_timeline_conforms() {
-    let timeline = |ask: &Ask| {
-        let ids = match ask.number("min_id") {
-            Some(min) => (min + 1..=(min + 40).min(ask.newest)).rev().collect(),
-            None => ask.page(None, 40),
-        };
-        Reply::ok(format!("[{}]", ids.into_iter().map(status).collect::<Vec<_>>().join(",")))
-    };
-    Contract::new(&streife_mastodon::KINDS[0], "server='http://{address}'", timeline, |_, n| {
+    Contract::new(&streife_mastodon::KINDS[0], contract::SETTINGS, contract::timeline, |_, n| {
         format!("127.0.0.1/{n}")
     })
     .hold()

@@ -1,34 +1,13 @@
 //! The shared conformance test against a contract server that answers `/messages` both ways; `end` is left out where
 //! nothing follows, as the specification has it.
 
-use streife_sdk::conformance::{Ask, Contract, Reply};
+mod contract;
 
-fn messages(ask: &Ask) -> Reply {
-    assert!(ask.head.to_lowercase().contains("authorization: bearer secret"));
-    let position = |text: &str| text.strip_prefix('t').and_then(|n| n.parse::<u64>().ok());
-    let (numbers, start, end) = if ask.param("dir") == Some("b") {
-        (ask.page(None, 100), Some(ask.newest), Some(0))
-    } else {
-        let from = ask.param("from").and_then(position).unwrap_or(0);
-        let to = (from + 10).min(ask.newest);
-        ((from + 1..=to).collect(), Some(from), Some(to).filter(|to| *to < ask.newest))
-    };
-    let chunk: Vec<String> = numbers
-        .into_iter()
-        .map(|n| format!("{{\"event_id\":\"${n}\",\"type\":\"m.room.message\",\"sender\":\"@a:x\",\"origin_server_ts\":1767323045000,\"content\":{{\"msgtype\":\"m.text\",\"body\":\"{n}\"}}}}"))
-        .collect();
-    let token = |name: &str, at: Option<u64>| at.map(|n| format!(",\"{name}\":\"t{n}\"")).unwrap_or_default();
-    Reply::ok(format!("{{\"chunk\":[{}]{}{}}}", chunk.join(","), token("start", start), token("end", end)))
-}
+use streife_sdk::conformance::Contract;
 
 #[tokio::test]
 async fn conforms() {
-    Contract::new(
-        &streife_matrix::KINDS[0],
-        "server='http://{address}'\nroom='!r:x'\ntoken={file='{secret}'}",
-        messages,
-        |_, n| format!("${n}"),
-    )
-    .hold()
-    .await;
+    Contract::new(&streife_matrix::KINDS[0], contract::SETTINGS, contract::messages, |_, n| format!("${n}"))
+        .hold()
+        .await;
 }

@@ -26,8 +26,10 @@ const FIRST_VISIT: u64 = 200;
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 /// Longer ones are not allowed (RFC 3977, section 3.6).
 const MAX_ID_BYTES: usize = 250;
-/// One command and its answer.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// One line of an answer: a server that says nothing for so long is given up.
+const LINE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A whole fetch, whatever the server drips.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Settings of a news source.
 #[derive(Debug, Clone, Deserialize)]
@@ -87,7 +89,14 @@ impl Line {
     async fn read(&mut self) -> Result<Vec<u8>, FetchError> {
         let mut line = Vec::new();
         let broken = |e: std::io::Error| FetchError::Transient(format!("{}: {e}", self.host));
-        (&mut self.stream).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await.map_err(broken)?;
+        let reading = async { (&mut self.stream).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await };
+        tokio::time::timeout(LINE_TIMEOUT, reading)
+            .await
+            .map_err(|_| {
+                let secs = LINE_TIMEOUT.as_secs();
+                FetchError::Transient(format!("{} said nothing for {secs} s", self.host))
+            })?
+            .map_err(broken)?;
         if line.ends_with(b"\n") {
             return Ok(line);
         }
@@ -199,8 +208,7 @@ fn message_id(answer: &str) -> Option<String> {
 impl Connector for News {
     async fn fetch(&mut self, cursor: Option<&Cursor>) -> Result<Fetched, FetchError> {
         let mut place: Place = Cursor::read(cursor);
-        let limit = TIMEOUT * u32::try_from(MAX_ARTICLES).unwrap_or(1);
-        let (parsed, has_more) = tokio::time::timeout(limit, self.read(&mut place))
+        let (parsed, has_more) = tokio::time::timeout(FETCH_TIMEOUT, self.read(&mut place))
             .await
             .map_err(|_| FetchError::Transient(format!("{} did not answer in time", self.config.host)))??;
         let newest = parsed.events.iter().filter_map(|e| e.event.posted_at).max();

@@ -1,45 +1,11 @@
 //! The shared conformance test against a contract server that speaks NNTP.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod contract;
+
+use contract::{HIGH, serve};
 use streife_sdk::conformance;
 use streife_sdk::{Connector, SourceConfig};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-
-/// Articles in the group; number 7 was removed.
-const HIGH: u64 = 120;
-
-async fn serve() -> std::net::SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((tcp, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut stream = BufReader::new(tcp);
-                stream.get_mut().write_all(b"200 ready\r\n").await.unwrap();
-                let mut line = String::new();
-                while stream.read_line(&mut line).await.is_ok_and(|n| n > 0) {
-                    let words: Vec<&str> = line.split_whitespace().collect();
-                    let reply = match words[..] {
-                        ["GROUP", "de.test"] => format!("211 {HIGH} 1 {HIGH} de.test\r\n"),
-                        ["GROUP", _] => "411 no such group\r\n".to_owned(),
-                        ["ARTICLE", "7"] => "423 no such article\r\n".to_owned(),
-                        ["ARTICLE", n] => format!(
-                            "220 {n} <{n}@x>\r\nMessage-ID: <{n}@x>\r\nSubject: s\r\nDate: Thu, 01 Jan 2026 12:00:00 +0000\r\n\r\n..text {n}\r\n.\r\n"
-                        ),
-                        ["STAT", n] => format!("223 {n} <{n}@x>\r\n"),
-                        ["QUIT"] => "205 bye\r\n".to_owned(),
-                        _ => "200 ok\r\n".to_owned(),
-                    };
-                    if stream.get_mut().write_all(reply.as_bytes()).await.is_err() {
-                        return;
-                    }
-                    line.clear();
-                }
-            });
-        }
-    });
-    address
-}
 
 fn connector(address: std::net::SocketAddr, group: &str) -> Box<dyn Connector> {
     let config: SourceConfig = toml::from_str(&format!(
@@ -83,4 +49,15 @@ async fn a_renumbered_group_is_noticed_by_its_articles() {
 async fn a_missing_group_is_gone() {
     let error = connector(serve().await, "de.none").fetch(None).await.unwrap_err();
     assert_eq!(error.class().as_str(), "gone");
+}
+
+/// A server that takes the connection and never speaks holds up nobody for longer than a line may take.
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_given_up_after_the_time_of_one_line() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let begun = tokio::time::Instant::now();
+    let error = connector(address, "de.test").fetch(None).await.unwrap_err();
+    assert!(error.to_string().contains("said nothing"), "{error}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
 }

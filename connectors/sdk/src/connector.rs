@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use streife_domain::{Clock, Timestamp};
 
+use crate::websub::WebSub;
 use crate::{ConfigError, FetchError, Http, Observation, ParseContext, Parsed, SourceConfig};
 
 /// Where a source was left: JSON that only its connector understands.
@@ -78,6 +79,11 @@ pub struct Fetched {
 pub trait Connector: Send {
     /// Asks the source for what came after `cursor`.
     async fn fetch(&mut self, cursor: Option<&Cursor>) -> Result<Fetched, FetchError>;
+
+    /// Ends when the source has said that there is something new: the wait for the next fetch ends with it. Safe to drop.
+    async fn hinted(&mut self) {
+        std::future::pending().await
+    }
 }
 
 /// What connectors are given.
@@ -89,6 +95,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// The registration table: a replay reads recordings of any kind by it.
     pub kinds: &'static [Kind],
+    /// Where publishers tell of news, when the operator has opened a listener for it.
+    pub websub: Option<WebSub>,
 }
 
 /// Builds a live connector from its configuration.

@@ -21,6 +21,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(300);
 const PERSON_NEEDED_WAIT: Duration = Duration::from_secs(3_600);
 /// The longest wait a server may impose; it is asked again after that.
 const MAX_IMPOSED_WAIT: Duration = Duration::from_secs(6 * 3_600);
+/// A source that says that there is news is asked no sooner than this after it was asked last.
+const HINT_REST: Duration = Duration::from_secs(1);
 /// Events published at once; larger fetches are published in parts before the cursor is saved.
 const MAX_PUBLISH: usize = 1_000;
 
@@ -97,6 +99,8 @@ pub async fn run_source(
             () = stop.cancelled() => return Ok(()),
             result = connector.fetch(cursor.as_ref()) => result,
         };
+        // A source that failed is left alone for its time, whatever anybody says.
+        let may_be_hinted = result.is_ok();
         let wait = match result {
             Ok(fetched) => {
                 let Fetched { parsed, cursor: next, pace, newest } = fetched;
@@ -130,9 +134,14 @@ pub async fn run_source(
             let next =
                 driver.options.clock.now().plus_secs(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX));
             driver.options.health.update(&driver.options.name, |h| h.next_try = Some(next));
+            let hint = async {
+                tokio::time::sleep(HINT_REST).await;
+                connector.hinted().await;
+            };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = tokio::time::sleep(wait) => {}
+                () = hint, if may_be_hinted => {}
             }
         }
     }

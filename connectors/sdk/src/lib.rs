@@ -34,6 +34,7 @@ pub mod recorded;
 mod seen;
 #[cfg(feature = "test-support")]
 pub mod testing;
+pub mod websub;
 pub mod ws;
 
 pub use config::{ConfigError, LegalGate, Secret, SecretSource, SourceConfig, settings};

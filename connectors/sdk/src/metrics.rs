@@ -45,8 +45,34 @@ pub(crate) static LAG: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     gauge("streife_source_lag_seconds", "Age of the newest record when it was last seen, by kind", &["kind"])
 });
 
+/// Subscriptions asked for at hubs, by result: `ok` or an error class.
+pub(crate) static WEBSUB_REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter("streife_websub_requests_total", "Subscriptions asked for at hubs, by result", &["result"])
+});
+/// Verifications that arrived: `confirmed`, `denied`, `refused` (nothing of the kind was asked for).
+pub(crate) static WEBSUB_VERIFICATIONS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter(
+        "streife_websub_verifications_total",
+        "Verifications by hubs, by what became of them",
+        &["result"],
+    )
+});
+/// Pushes that arrived: `taken`, or why they were dropped.
+pub(crate) static WEBSUB_PUSHES: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter("streife_websub_pushes_total", "Pushes by hubs, by what became of them", &["result"])
+});
+
 /// Names and labels of all metrics of this crate; registers those that nothing has touched yet.
 pub fn descriptions() -> Vec<Desc> {
-    let collectors: [&dyn Collector; 5] = [&*FETCHES, &*EVENTS, &*PROBLEMS, &*IGNORED, &*LAG];
+    let collectors: [&dyn Collector; 8] = [
+        &*FETCHES,
+        &*EVENTS,
+        &*PROBLEMS,
+        &*IGNORED,
+        &*LAG,
+        &*WEBSUB_REQUESTS,
+        &*WEBSUB_VERIFICATIONS,
+        &*WEBSUB_PUSHES,
+    ];
     collectors.iter().flat_map(|collector| collector.desc()).cloned().collect()
 }

@@ -1,30 +1,18 @@
 //! The shared conformance test against a contract server that shows channel previews, oldest first, 20 a page.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod contract;
+
+use contract::message;
 use streife_domain::EventKind;
-use streife_sdk::conformance::{Ask, Contract, Reply, deps, serve};
+use streife_sdk::conformance::{Contract, Reply, deps, serve};
 use streife_sdk::{Connector, SourceConfig};
-
-fn message(n: u64, text: &str) -> String {
-    format!(
-        "<div class='tgme_widget_message' data-post='kanal/{n}'><div class='tgme_widget_message_text'>{text}</div>\
-         <a class='tgme_widget_message_date'><time datetime='2026-01-02T03:04:05+00:00'></time></a></div>"
-    )
-}
-
-fn preview(ask: &Ask) -> Reply {
-    let numbers = ask.page(ask.number("before"), 20);
-    Reply::ok(numbers.into_iter().rev().map(|n| message(n, &n.to_string())).collect::<String>())
-}
 
 #[tokio::test]
 async fn conforms() {
-    Contract::new(
-        &streife_telegram::KINDS[0],
-        "channels=['kanal']\nbase='http://{address}'",
-        preview,
-        |_, n| format!("kanal/{n}"),
-    )
+    Contract::new(&streife_telegram::KINDS[0], contract::SETTINGS, contract::preview, |_, n| {
+        format!("kanal/{n}")
+    })
     .hold()
     .await;
 }

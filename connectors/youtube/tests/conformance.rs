@@ -1,27 +1,12 @@
 //! The shared conformance test against a contract server that pages comment threads by `pageToken`.
 
-use streife_sdk::conformance::{Ask, Contract, Reply};
+mod contract;
 
-fn threads(ask: &Ask) -> Reply {
-    assert!(ask.head.to_lowercase().contains("x-goog-api-key: secret") && !ask.path.contains("secret"));
-    let before = ask.param("pageToken").and_then(|t| t.strip_prefix('T')?.parse().ok());
-    let numbers = ask.page(before, 10);
-    let next = numbers.last().filter(|n| **n > 1).map(|n| format!(",\"nextPageToken\":\"T{n}\""));
-    let items: Vec<String> = numbers
-        .into_iter()
-        .map(|n| format!("{{\"id\":\"c{n}\",\"snippet\":{{\"topLevelComment\":{{\"id\":\"c{n}\",\"snippet\":{{\"textOriginal\":\"{n}\",\"publishedAt\":\"2026-01-02T03:04:05Z\"}}}}}}}}"))
-        .collect();
-    Reply::ok(format!("{{\"items\":[{}]{}}}", items.join(","), next.unwrap_or_default()))
-}
+use streife_sdk::conformance::Contract;
 
 #[tokio::test]
 async fn conforms() {
-    Contract::new(
-        &streife_youtube::KINDS[0],
-        "videos=['v']\nkey={file='{secret}'}\nbase='http://{address}'",
-        threads,
-        |_, n| format!("c{n}"),
-    )
-    .hold()
-    .await;
+    Contract::new(&streife_youtube::KINDS[0], contract::SETTINGS, contract::threads, |_, n| format!("c{n}"))
+        .hold()
+        .await;
 }

@@ -32,6 +32,22 @@ pub fn secret_file() -> &'static Path {
     })
 }
 
+/// Settings of a contract with the server's address, its port and a file with a secret put in.
+pub fn settings_for(settings: &str, address: SocketAddr) -> String {
+    settings
+        .replace("{address}", &address.to_string())
+        .replace("{port}", &address.port().to_string())
+        .replace("{secret}", &secret_file().display().to_string())
+}
+
+/// A contract server alone, with so many posts, for the length of the test.
+pub async fn contract_server(
+    posts: u64,
+    answer: impl Fn(&Ask) -> Reply + Send + Sync + 'static,
+) -> SocketAddr {
+    Stage::open(posts, answer).await.address
+}
+
 /// What a kind gives to be tested.
 pub struct Contract {
     kind: &'static Kind,
@@ -71,11 +87,7 @@ impl Contract {
 
     /// A connector with a client of its own, as after a restart.
     fn connect(&self, address: SocketAddr) -> Box<dyn Connector> {
-        let settings = self
-            .settings
-            .replace("{address}", &address.to_string())
-            .replace("{port}", &address.port().to_string())
-            .replace("{secret}", &secret_file().display().to_string());
+        let settings = settings_for(&self.settings, address);
         let text = format!(
             "name='t'\nkind='{}'\nlegal_gate={{agreement='test',valid_until='2999-01-01'}}\n[settings]\n{settings}",
             self.kind.name

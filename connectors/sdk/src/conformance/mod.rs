@@ -24,7 +24,7 @@ use crate::{
     Connector, Deps, FetchClass, HealthBoard, Http, HttpConfig, Kind, Observation, ParseContext, RunOptions,
     run_source, testing,
 };
-pub use contract::{Contract, secret_file};
+pub use contract::{Contract, contract_server, secret_file, settings_for};
 pub use memory::Memory;
 pub use real::{Watched, server};
 pub use server::{Ask, Reply, serve};
@@ -60,7 +60,7 @@ pub fn deps_with(kinds: &'static [Kind]) -> Deps {
         ..HttpConfig::default()
     };
     match Http::new(&config, clock.clone()) {
-        Ok(http) => Deps { http, clock, kinds },
+        Ok(http) => Deps { http, clock, kinds, websub: None },
         Err(error) => panic!("{error}"),
     }
 }

@@ -27,6 +27,11 @@ impl Guard {
         Self { allow_private }
     }
 
+    /// Are private addresses reached too?
+    pub const fn allows_private(&self) -> bool {
+        self.allow_private
+    }
+
     /// Checks literal addresses in a URL; names are checked when resolved.
     ///
     /// # Errors

@@ -82,11 +82,14 @@ struct Inner {
     onion: Option<reqwest::Client>,
     guard: Guard,
     hosts: Hosts,
-    robots: Mutex<HashMap<String, (Instant, Arc<Robots>)>>,
+    robots: Mutex<HashMap<String, (Instant, Rules)>>,
     rng: Mutex<ChaCha8Rng>,
     clock: Arc<dyn Clock>,
     user_agent: String,
 }
+
+/// A host's robots.txt, or why it is out of reach.
+type Rules = Result<Arc<Robots>, String>;
 
 impl Http {
     /// The client of this process.
@@ -144,6 +147,11 @@ impl Http {
         self.0.hosts.set_pace(host, interval, burst);
     }
 
+    /// From now until then.
+    pub(crate) fn until(&self, then: Timestamp) -> Duration {
+        Duration::from_micros(then.micros_since(self.0.clock.now()).max(0).unsigned_abs())
+    }
+
     /// When a server that said 429 may be asked again, by its `Retry-After`; a minute from now without one.
     pub(crate) fn retry_at(&self, header: Option<&str>) -> Timestamp {
         let now = self.0.clock.now();
@@ -194,7 +202,7 @@ impl Http {
                         FetchError::BadUpstream(format!("{status} without a target from {}", host_of(&url)))
                     })?;
                 // Credentials must not follow to another host.
-                if !request.secrets.is_empty() && host_of(&target) != host_of(&url) {
+                if request.holds_secrets() && host_of(&target) != host_of(&url) {
                     return Err(FetchError::Refused(format!("{} redirects to another host", host_of(&url))));
                 }
                 url = target;
@@ -276,6 +284,9 @@ impl Http {
             Some(robots) => robots,
             None => self.fetch_robots(url, &host).await?,
         };
+        // Nothing may be read meanwhile (RFC 9309, 2.3.1.4), but it is the host that fails, not a person who forbids it.
+        let robots =
+            robots.map_err(|why| FetchError::Transient(format!("robots.txt is out of reach: {why}")))?;
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         if robots.allows("streife", path) {
             Ok(())
@@ -284,21 +295,20 @@ impl Http {
         }
     }
 
-    async fn fetch_robots(&self, url: &Url, host: &str) -> Result<Arc<Robots>, FetchError> {
+    async fn fetch_robots(&self, url: &Url, host: &str) -> Result<Rules, FetchError> {
         let address = url.join("/robots.txt").map_err(|e| FetchError::BadUpstream(format!("{host}: {e}")))?;
         let mut request = Request::get(address.as_str());
         request.max_bytes = MAX_ROBOTS_BYTES;
         let (robots, lifetime) = match Box::pin(self.send(&request)).await {
-            Ok(response) => (Robots::parse(&String::from_utf8_lossy(&response.body)), ROBOTS_LIFETIME),
+            Ok(response) => (Ok(Robots::parse(&String::from_utf8_lossy(&response.body))), ROBOTS_LIFETIME),
             Err(error @ FetchError::RateLimited { .. }) => return Err(error),
             // 4xx: no rules. A file over the limit: no rules that a crawler could be asked to read.
             Err(FetchError::Gone(_) | FetchError::Refused(_) | FetchError::BadUpstream(_)) => {
-                (Robots::allow_all(), ROBOTS_LIFETIME)
+                (Ok(Robots::allow_all()), ROBOTS_LIFETIME)
             }
-            // 5xx and network: everything is disallowed until it answers (RFC 9309, 2.3.1.4).
-            Err(_) => (Robots::disallow_all(), ROBOTS_RETRY),
+            Err(error) => (Err(error.to_string()), ROBOTS_RETRY),
         };
-        let robots = Arc::new(robots);
+        let robots = robots.map(Arc::new);
         let mut cache = self.0.robots.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= MAX_ROBOTS_HOSTS {
             cache.clear();

@@ -23,6 +23,8 @@ pub struct Request {
     /// Headers that must not be kept or follow a redirect to another host.
     pub(super) secrets: Vec<(String, Secret)>,
     pub(crate) body: Option<Bytes>,
+    /// The body holds a secret: it follows no redirect to another host.
+    secret_body: bool,
     pub(super) robots: bool,
     /// The largest answer read, after decompression.
     pub max_bytes: usize,
@@ -38,6 +40,7 @@ impl Request {
             headers: Vec::new(),
             secrets: Vec::new(),
             body: None,
+            secret_body: false,
             robots: false,
             max_bytes: DEFAULT_MAX_BYTES,
             timeout: None,
@@ -87,6 +90,17 @@ impl Request {
     pub fn secret_header(mut self, name: &str, secret: &Secret) -> Self {
         self.secrets.push((name.to_ascii_lowercase(), secret.clone()));
         self
+    }
+
+    /// Its body holds a secret, which must not follow a redirect to another host.
+    #[must_use]
+    pub const fn secret_body(mut self) -> Self {
+        self.secret_body = true;
+        self
+    }
+
+    pub(super) fn holds_secrets(&self) -> bool {
+        self.secret_body || !self.secrets.is_empty()
     }
 
     /// Obeys robots.txt.

@@ -22,11 +22,6 @@ impl Robots {
         Self::default()
     }
 
-    /// One rule: nothing.
-    pub fn disallow_all() -> Self {
-        Self { groups: vec![Group { agents: vec!["*".to_owned()], rules: vec![(false, "/".to_owned())] }] }
-    }
-
     /// Reads a file; lines that mean nothing are skipped, as the standard asks.
     pub fn parse(text: &str) -> Self {
         let mut groups: Vec<Group> = Vec::new();
@@ -137,7 +132,6 @@ mod tests {
     #[test]
     fn an_empty_disallow_allows_everything() {
         assert!(Robots::parse("User-agent: *\nDisallow:").allows("streife", "/x"));
-        assert!(!Robots::disallow_all().allows("streife", "/x"));
     }
 
     proptest::proptest! {

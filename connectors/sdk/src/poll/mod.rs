@@ -42,23 +42,54 @@ impl Poll {
     }
 }
 
-#[async_trait]
-impl Connector for Poll {
-    async fn fetch(&mut self, cursor: Option<&Cursor>) -> Result<Fetched, FetchError> {
+/// How a target is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visit {
+    /// Whatever has changed since the last visit.
+    Conditional,
+    /// The page, changed or not: what stands around its posts is wanted too.
+    Whole,
+}
+
+impl Poll {
+    /// One target by its number; the pace does not look at the others.
+    ///
+    /// # Errors
+    /// As [`Connector::fetch`].
+    pub async fn fetch_target(
+        &self,
+        number: usize,
+        cursor: Option<&Cursor>,
+        visit: Visit,
+    ) -> Result<Fetched, FetchError> {
         let mut state: State = Cursor::read(cursor);
-        let count = self.targets.len().max(1);
-        let turn = self.turn % count;
-        self.turn = turn + 1;
-        let Some(target) = self.targets.get(turn) else {
+        let Some(target) = self.targets.get(number) else {
             return Err(FetchError::Refused("the source names nothing to read".to_owned()));
         };
         let entry = state.targets.entry(target.key()).or_default();
+        if visit == Visit::Whole {
+            (entry.etag, entry.last_modified) = (None, None);
+        }
         let (parsed, has_more) = self.walk(target, entry).await?;
         // Targets taken out of the configuration are forgotten.
         let keys: Vec<String> = self.targets.iter().map(Target::key).collect();
         state.targets.retain(|key, _| keys.contains(key));
         let newest = parsed.events.iter().filter_map(|e| e.event.posted_at).max();
-        let pace = if has_more || self.turn < count { Pace::Now } else { Pace::Interval };
+        let pace = if has_more { Pace::Now } else { Pace::Interval };
         Ok(Fetched { parsed, cursor: Cursor::of(&state)?, pace, newest })
+    }
+}
+
+#[async_trait]
+impl Connector for Poll {
+    async fn fetch(&mut self, cursor: Option<&Cursor>) -> Result<Fetched, FetchError> {
+        let count = self.targets.len().max(1);
+        let turn = self.turn % count;
+        self.turn = turn + 1;
+        let mut fetched = self.fetch_target(turn, cursor, Visit::Conditional).await?;
+        if self.turn < count {
+            fetched.pace = Pace::Now;
+        }
+        Ok(fetched)
     }
 }

@@ -154,7 +154,7 @@ pub(crate) struct SourceAddArgs {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) config: ConfigArg,
-    /// A setting, as in the template of the kind: `--set urls=https://example.org/feed`.
+    /// A setting, as in the template of the kind: `--set urls=https://example.org/feed`; a secret by its place, `--set token=env:NAME`.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// danger_prevention, crime_prevention, prosecution or media_supervision.
@@ -175,6 +175,9 @@ pub(crate) struct SourceAddArgs {
     /// Until when it holds, YYYY-MM-DD.
     #[arg(long)]
     pub(crate) valid_until: Option<String>,
+    /// Ask even where standard input is no terminal (answers from a file).
+    #[arg(long, conflicts_with = "no_questions")]
+    pub(crate) ask: bool,
     /// Never ask, even on a terminal.
     #[arg(long)]
     pub(crate) no_questions: bool,

@@ -9,6 +9,7 @@ use crate::{config, open};
 pub(crate) fn run(args: &ConfigArg, json: bool) -> CommandResult {
     let config = config::load(args.config.as_deref())?;
     let mut problems = collect::problems(&config.source);
+    problems.extend(config::websub(&config).err());
     if let Err(failure) = open::encode_of(&config.scoring.encode) {
         problems.push(format!("{:#}", failure.error));
     }

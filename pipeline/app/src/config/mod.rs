@@ -6,6 +6,7 @@ mod check;
 mod evidence;
 mod pictures;
 mod sections;
+mod websub;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ pub(crate) use check::read;
 pub(crate) use evidence::{EvidenceSection, HandoverSection, HandoverTo, TimeStampSection};
 pub(crate) use pictures::{BankSection, OcrSection, PicturesSection};
 pub(crate) use sections::{Config, DeskSection, DeskTlsSection, LogKind, TracingSection};
+pub(crate) use websub::{WebSubSection, websub};
 
 use crate::failure::Failure;
 

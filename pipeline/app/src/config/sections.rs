@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) assist: streife_assist::AssistConfig,
     /// Who asks, told to every server that is read.
     pub(crate) collect: CollectSection,
+    /// Where publishers tell of news.
+    pub(crate) websub: super::WebSubSection,
     /// What is read.
     pub(crate) source: Vec<SourceConfig>,
 }

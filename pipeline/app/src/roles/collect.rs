@@ -11,7 +11,7 @@ use streife_sdk::{Deps, HealthBoard, Http, HttpConfig, RunOptions, Sink, SourceC
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{pictures, run_role};
+use super::{pictures, run_role, websub};
 use crate::cli::CollectArgs;
 use crate::config::Config;
 use crate::failure::{CommandResult, Failure, Outcome};
@@ -86,7 +86,7 @@ pub(crate) fn deps(config: &Config, clock: Arc<dyn Clock>) -> Result<Deps, Failu
         ..HttpConfig::default()
     };
     let http = Http::new(&http, Arc::clone(&clock)).map_err(|e| Failure::configuration(e.to_string()))?;
-    Ok(Deps { http, clock, kinds: kinds::all() })
+    Ok(Deps { http, clock, kinds: kinds::all(), websub: None })
 }
 
 /// How often the state of the sources is written to the data folder, for `streife sources list`.
@@ -134,7 +134,9 @@ pub(crate) async fn work(
     if !told.is_empty() {
         return Err(Failure::configuration(told.join("\n")));
     }
-    let deps = deps(config, open::clock())?;
+    let mut deps = deps(config, open::clock())?;
+    let mut hearing =
+        websub::Listening::open(config, sources, &mut deps).await?.map(|listening| listening.start(&stop));
     let mut looking = None;
     let sink: Arc<dyn Sink> = match pictures::open(&log, config, sources, &deps).await? {
         None => Arc::new(LogSink::new(Arc::clone(&log))),
@@ -173,7 +175,11 @@ pub(crate) async fn work(
     while let Some(ended) = running.join_next().await {
         ended?.map_err(|e| Failure::upstream(e.to_string()))?;
     }
-    // No source is left: what waits is looked at within its time.
+    // No source is left that a hub could tell anything.
+    if let Some(hearing) = hearing.as_mut() {
+        hearing.shutdown().await;
+    }
+    // What waits is looked at within its time.
     drop(sink);
     if let Some(looking) = looking {
         looking.await?;

@@ -11,6 +11,7 @@ pub(crate) mod score;
 mod start;
 pub(crate) mod store;
 pub(crate) mod up;
+pub(crate) mod websub;
 
 use std::future::Future;
 use std::path::Path;

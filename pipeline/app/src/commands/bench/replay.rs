@@ -120,7 +120,7 @@ async fn collect(address: SocketAddr, events: u64, sent: &Sent) -> Result<Run, F
 fn source(address: SocketAddr, clock: Arc<dyn Clock>) -> Result<Box<dyn streife_sdk::Connector>, Failure> {
     let http = HttpConfig { allow_private: true, ..HttpConfig::default() };
     let http = Http::new(&http, Arc::clone(&clock)).map_err(|e| Failure::configuration(e.to_string()))?;
-    let deps = Deps { http, clock, kinds: kinds::all() };
+    let deps = Deps { http, clock, kinds: kinds::all(), websub: None };
     let text = format!("name='bench'\nkind='jetstream'\n[settings]\nendpoints=['ws://{address}']");
     let config: SourceConfig = toml::from_str(&text).map_err(anyhow::Error::from)?;
     streife_bluesky::jetstream::connect(&config, &deps).map_err(|e| Failure::configuration(e.to_string()))

@@ -11,7 +11,7 @@ use streife_log::{KafkaSecurity, Retention, Topic};
 use streife_rules::State;
 
 use super::Finding;
-use crate::config::{Config, LogKind};
+use crate::config::{self, Config, LogKind};
 use crate::desk::evidence::{REFUSED, notices as lying_in};
 use crate::open;
 use crate::paths::Paths;
@@ -207,11 +207,14 @@ pub(super) fn listening(config: &Config) -> Finding {
     {
         wide.push(format!("metrics.listen {metrics}"));
     }
+    if let Some(websub) = config.websub.listen.filter(|listen| !listen.ip().is_loopback() && !in_container) {
+        wide.push(format!("websub.listen {websub}"));
+    }
     let result = if wide.is_empty() { Ok(config.desk.listen.to_string()) } else { Err(wide.join(", ")) };
     Finding::of(
         "listening",
         result,
-        "set [desk.tls], or listen on 127.0.0.1 behind a TLS proxy and set desk.public_url to its https address; metrics on an address that only Prometheus reaches",
+        "set [desk.tls], or listen on 127.0.0.1 behind a TLS proxy and set desk.public_url to its https address; metrics on an address that only Prometheus reaches; websub on 127.0.0.1 behind a TLS proxy",
     )
 }
 
@@ -219,6 +222,7 @@ pub(super) fn listening(config: &Config) -> Finding {
 pub(super) fn ports(config: &Config) -> Vec<Finding> {
     let mut wanted = vec![("desk.listen", config.desk.listen)];
     wanted.extend(config.metrics.listen.map(|listen| ("metrics.listen", listen)));
+    wanted.extend(config.websub.listen.map(|listen| ("websub.listen", listen)));
     wanted.into_iter().map(|(key, address)| port(key, address)).collect()
 }
 
@@ -241,6 +245,14 @@ fn answers_as_streife(address: SocketAddr) -> bool {
     let mut answer = [0; 512];
     stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").is_ok()
         && stream.read(&mut answer).is_ok_and(|read| answer[..read].starts_with(b"HTTP/1.0 200"))
+}
+
+/// Nothing where no listener for hubs is configured.
+pub(super) fn websub(config: &Config) -> Option<Finding> {
+    let result = config::websub(config)
+        .map(|on| on.map(|(listen, told)| format!("{} -> {listen}", told.public_address)));
+    let fix = "[websub] listen = \"127.0.0.1:8430\", public_address = \"https://...\" (docs/sources.md), or leave the section out";
+    result.transpose().map(|result| Finding::of("websub", result, fix))
 }
 
 pub(super) fn retention(config: &Config, topics: &[Topic]) -> Finding {

@@ -80,6 +80,7 @@ fn local(config: &Config, paths: &Paths) -> Vec<Finding> {
     findings.extend(checks::notices(config, &paths.data.join(OUTBOX), system_time(open::clock().now())));
     findings.extend(pictures::check(config));
     findings.extend(checks::ports(config));
+    findings.extend(checks::websub(config));
     findings.extend(checks::rules(&paths.rules));
     findings.push(Finding::of(
         "models",

@@ -1,14 +1,20 @@
 //! `streife sources add`: a new source in the configuration file, by flags or, on a terminal, by questions.
 //!
 //! What is written has been checked as `sources check` would check it, and the connector has been built from it. The file is
-//! only added to; what stands in it stays as it was.
+//! only added to; what stands in it stays as it was. A secret is named by where it lies.
 
-use std::io::{BufRead, IsTerminal, Write};
+mod judged;
+mod questions;
+mod values;
+
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use streife_sdk::SourceConfig;
 use toml::{Table, Value};
+
+use questions::{Question, Questions};
 
 use crate::cli::SourceAddArgs;
 use crate::failure::{CommandResult, Failure, Outcome};
@@ -37,11 +43,12 @@ pub(super) fn run(args: &SourceAddArgs) -> CommandResult {
         )));
     };
     let template = template(kind.name)?;
-    let asking = std::io::stdin().is_terminal() && !args.no_questions;
-    let table = filled(args, template, asking)?;
+    let asking = args.ask || (std::io::stdin().is_terminal() && !args.no_questions);
+    let file = args.config.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let taken = names_in(&file)?;
+    let table = filled(args, &template, &taken, &Questions { asking })?;
     let source: SourceConfig = SourceConfig::deserialize(table.clone())
         .map_err(|e| Failure::configuration(e.to_string().trim().to_owned()))?;
-    let file = args.config.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     check(&source, &file)?;
     append(&file, &Sources { source: vec![table] })?;
     say::line(&format!(
@@ -58,61 +65,81 @@ pub(super) fn run(args: &SourceAddArgs) -> CommandResult {
 
 /// The shipped template of a kind, as a table; an empty one for kinds without.
 fn template(kind: &str) -> Result<Table, Failure> {
-    let path = paths::home().join("config/sources").join(format!("{kind}.toml"));
+    // Files are read by one kind, whatever is in them.
+    let name = if collect::FILE_KINDS.contains(&kind) { "archive" } else { kind };
+    let path = paths::home().join("config/sources").join(format!("{name}.toml"));
     let Ok(text) = std::fs::read_to_string(&path) else { return Ok(Table::new()) };
     let mut sources: Sources<Table> =
         toml::from_str(&text).map_err(|e| Failure::configuration(format!("{}: {e}", path.display())))?;
     Ok(sources.source.pop().unwrap_or_default())
 }
 
+/// The sources that the file has already.
+fn names_in(file: &Path) -> Result<Vec<String>, Failure> {
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    Ok(config::load(Some(file))?.source.into_iter().map(|source| source.name).collect())
+}
+
 /// The source as flags and answers say; the template gives what neither does, but never a purpose or a secret.
-fn filled(args: &SourceAddArgs, template: Table, asking: bool) -> Result<Table, Failure> {
-    let mut ask = Questions { asking };
+fn filled(
+    args: &SourceAddArgs,
+    template: &Table,
+    taken: &[String],
+    ask: &Questions,
+) -> Result<Table, Failure> {
     let shown = |name: &str| template.get(name).cloned();
+    let text = |what: &str, flag: &Option<String>, judge: &dyn Fn(&str) -> Result<String, String>| {
+        ask.ask(&Question { what, flag: flag.as_deref(), default: None }, judge).map(Value::from)
+    };
     let mut table = Table::new();
-    let name = ask.text(tr("Name", "name"), args.name.as_deref(), None)?;
-    table.insert("name".to_owned(), name.into());
+    table.insert("name".to_owned(), text(tr("Name", "name"), &args.name, &|name| judged::name(name, taken))?);
     table.insert("kind".to_owned(), args.kind.clone().into());
     table.insert("enabled".to_owned(), true.into());
     if let Some(seconds) = args.interval_secs.map(Value::Integer).or_else(|| shown("interval_secs")) {
         table.insert("interval_secs".to_owned(), seconds);
     }
     if !collect::FILE_KINDS.contains(&args.kind.as_str()) {
-        let purpose = tr(
-            "Zweck (danger_prevention, crime_prevention, prosecution, media_supervision)",
-            "purpose (danger_prevention, crime_prevention, prosecution, media_supervision)",
-        );
-        let mut legal = Table::new();
-        legal.insert("purpose".to_owned(), ask.text(purpose, args.purpose.as_deref(), None)?.into());
+        let purpose = format!("{} ({})", tr("Zweck", "purpose"), judged::PURPOSES.join(", "));
         let basis = tr("Rechtsgrundlage oder Anordnung", "legal basis or order");
-        legal.insert("legal_basis".to_owned(), ask.text(basis, args.legal_basis.as_deref(), None)?.into());
         let review = tr("Pruefen bis (JJJJ-MM-TT)", "review by (YYYY-MM-DD)");
-        legal.insert("review_by".to_owned(), ask.text(review, args.review_by.as_deref(), None)?.into());
+        let legal = Table::from_iter([
+            ("purpose".to_owned(), text(&purpose, &args.purpose, &judged::purpose)?),
+            ("legal_basis".to_owned(), text(basis, &args.legal_basis, &judged::words)?),
+            ("review_by".to_owned(), text(review, &args.review_by, &judged::day)?),
+        ]);
         table.insert("legal".to_owned(), legal.into());
     }
     if LICENSED.contains(&args.kind.as_str()) {
-        let mut gate = Table::new();
         let agreement = tr("Vereinbarung mit der Plattform", "agreement with the platform");
-        gate.insert("agreement".to_owned(), ask.text(agreement, args.agreement.as_deref(), None)?.into());
         let until = tr("gilt bis (JJJJ-MM-TT)", "valid until (YYYY-MM-DD)");
-        gate.insert("valid_until".to_owned(), ask.text(until, args.valid_until.as_deref(), None)?.into());
+        let gate = Table::from_iter([
+            ("agreement".to_owned(), text(agreement, &args.agreement, &judged::words)?),
+            ("valid_until".to_owned(), text(until, &args.valid_until, &judged::day)?),
+        ]);
         table.insert("legal_gate".to_owned(), gate.into());
     }
     let examples = match shown("settings") {
         Some(Value::Table(examples)) => examples,
         _ => Table::new(),
     };
-    table.insert("settings".to_owned(), settings(args, &examples, &mut ask)?.into());
+    table.insert("settings".to_owned(), settings(args, &examples, ask)?.into());
     Ok(table)
 }
 
-/// `--set key=value`, and on a terminal a question for each setting of the template.
-fn settings(args: &SourceAddArgs, examples: &Table, ask: &mut Questions) -> Result<Table, Failure> {
+/// `--set key=value`, and a question for each other setting of the template.
+fn settings(args: &SourceAddArgs, examples: &Table, ask: &Questions) -> Result<Table, Failure> {
     let mut settings = Table::new();
     for pair in &args.set {
-        let (key, value) =
-            pair.split_once('=').ok_or_else(|| Failure::usage(format!("--set {pair:?}: write key=value")))?;
-        settings.insert(key.trim().to_owned(), value_of(value, examples.get(key.trim())));
+        // What stands behind `=` may be a secret in the wrong place: it is not repeated.
+        let (key, text) = pair.split_once('=').ok_or_else(|| {
+            Failure::usage(tr("--set: schreiben Sie key=value", "--set: write key=value").to_owned())
+        })?;
+        let key = key.trim();
+        let value = values::setting(key, text, examples.get(key))
+            .map_err(|wrong| Failure::usage(format!("--set {key}: {wrong}")))?;
+        settings.insert(key.to_owned(), value);
     }
     if !ask.asking {
         return Ok(settings);
@@ -121,30 +148,21 @@ fn settings(args: &SourceAddArgs, examples: &Table, ask: &mut Questions) -> Resu
         if settings.contains_key(key) {
             continue;
         }
-        let answer = ask.text(key, None, Some(&example.to_string()))?;
-        settings.insert(key.clone(), value_of(&answer, Some(example)));
+        let shown = example.to_string();
+        let question = Question { what: key, flag: None, default: Some(&shown) };
+        let value = ask.ask(&question, |text| {
+            if text == shown {
+                return if values::is_placeholder(text) && !example.is_table() {
+                    Err(tr("das ist nur ein Beispiel", "that is only an example").to_owned())
+                } else {
+                    Ok(example.clone())
+                };
+            }
+            values::setting(key, text, Some(example))
+        })?;
+        settings.insert(key.clone(), value);
     }
     Ok(settings)
-}
-
-/// TOML where it is TOML; a list may be written with commas; anything else is a text.
-fn value_of(text: &str, example: Option<&Value>) -> Value {
-    let text = text.trim();
-    if let Ok(mut table) = toml::from_str::<Table>(&format!("v = {text}"))
-        && let Some(value) = table.remove("v")
-    {
-        return match (value, example) {
-            (value @ Value::Array(_), _) | (value, None) => value,
-            (value, Some(Value::Array(_))) => Value::Array(vec![value]),
-            (value, Some(_)) => value,
-        };
-    }
-    match example {
-        Some(Value::Array(_)) => {
-            text.split(',').map(|item| Value::String(item.trim().to_owned())).collect::<Vec<_>>().into()
-        }
-        _ => Value::String(text.to_owned()),
-    }
 }
 
 /// Everything that `sources check` would say, and whether the connector can be built.
@@ -179,52 +197,9 @@ fn append(file: &Path, sources: &Sources<Table>) -> Result<(), Failure> {
     std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, file)).map_err(|e| wrong(&e))
 }
 
-/// Asks on the terminal what flags leave open.
-struct Questions {
-    asking: bool,
-}
-
-impl Questions {
-    /// The flag, else the answer, else the default; an error that names the flag where nobody can be asked.
-    fn text(&mut self, what: &str, flag: Option<&str>, default: Option<&str>) -> Result<String, Failure> {
-        if let Some(given) = flag {
-            return Ok(given.to_owned());
-        }
-        if !self.asking {
-            return Err(Failure::usage(format!(
-                "{what}: {}",
-                tr("fehlt, siehe --help", "missing, see --help")
-            )));
-        }
-        let hint = default.map(|d| format!(" [{d}]")).unwrap_or_default();
-        let mut out = std::io::stderr();
-        write!(out, "{what}{hint}: ")?;
-        out.flush()?;
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line)?;
-        let answer = line.trim();
-        Ok(if answer.is_empty() { default.unwrap_or_default().to_owned() } else { answer.to_owned() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_are_read_as_the_template_shows_them() {
-        let list = Value::Array(vec!["x".into()]);
-        let texts = |items: &[&str]| Value::Array(items.iter().map(|i| Value::from(*i)).collect());
-        assert_eq!(
-            value_of("https://a.test/, https://b.test/", Some(&list)),
-            texts(&["https://a.test/", "https://b.test/"])
-        );
-        assert_eq!(value_of("[\"a\"]", Some(&list)), texts(&["a"]));
-        assert_eq!(value_of("de.test", None), "de.test".into());
-        assert_eq!(value_of("3", Some(&1.into())), 3.into());
-        assert_eq!(value_of("true", None), true.into());
-        assert!(value_of("{ env = \"A\" }", None).is_table());
-    }
 
     #[test]
     fn the_file_is_only_added_to() {
