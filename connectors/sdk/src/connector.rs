@@ -82,7 +82,7 @@ pub trait Connector: Send {
 
     /// Ends when the source has said that there is something new: the wait for the next fetch ends with it. Safe to drop.
     async fn hinted(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
