@@ -1,7 +1,8 @@
 """A trained encoder as the product runs it.
 
-    python train/export.py --data DATA --base SRC --model OUT/model.npz --out models/encoder
+    python train/export.py --data DATA --base SRC --model OUT/model.npz --out models/encoder [--student]
 
+Several models (seeds that continued from one release) are averaged, weight by weight.
 Writes model-int8.onnx and tokenizer.json and their lines of the manifest (size, SHA-256).
 Calibration (calibrate.py) must follow: thresholds belong to one model.
 """
@@ -24,11 +25,12 @@ import vocabulary
 FILES = ("model-int8.onnx", "tokenizer.json")
 
 
-def trained(model_file, base_folder):
-    """-> (state with the base's vocabulary, head weight, head bias)"""
+def trained(model_files, base_folder):
+    """-> (state with the base's vocabulary, head weight, head bias), the mean of several models"""
     state = base.from_four_bits(str(Path(base_folder) / "e5-small-q4.bin"))
     words = state[base.WORDS]
-    stored = dict(np.load(model_file))
+    models = [dict(np.load(model_file)) for model_file in model_files]
+    stored = {name: np.mean([model[name] for model in models], axis=0) for name in models[0]}
     weight, bias = stored.pop("head.weight"), stored.pop("head.bias")
     return stored | {base.WORDS: words}, weight, bias
 
@@ -48,13 +50,15 @@ def write_hashes(folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("data", "base", "model", "out"):
+    for name in ("data", "base", "out"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--model", nargs="+", required=True)
+    parser.add_argument("--student", action="store_true", help="with the student's vocabulary")
     arguments = parser.parse_args()
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     state, weight, bias = trained(arguments.model, arguments.base)
-    tokenizer, kept = vocabulary.trimmed(str(Path(arguments.base) / "tokenizer.json"), arguments.data)
+    tokenizer, kept = vocabulary.trimmed(str(Path(arguments.base) / "tokenizer.json"), arguments.data, vocabulary.STUDENT if arguments.student else vocabulary.ENCODER)
     model = graph.build(state, weight, bias, examples.HEADS, kept)
     with tempfile.TemporaryDirectory() as folder:
         exact = str(Path(folder) / "exact.onnx")
