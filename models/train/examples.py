@@ -55,18 +55,29 @@ def drawn(rows, random):
     return chosen
 
 
+def chosen(rows, root, number):
+    """-> [(row, chance of a disturbed spelling)] of one pass, and the random generator that drew them."""
+    random = np.random.default_rng([SEED, *number])
+    some = [(row, DISTURBED) for row in drawn(rows, random)]
+    for language, count in CONTRAST.items():
+        some += [(row, DISTURBED_CONTRAST) for row in contrast.sentences(root, language, count, random)]
+    return some, random
+
+
+def shown(row, chance, random):
+    """The row's text as this pass shows it."""
+    text = augment.disturbed(row.text, row.language, random) if random.random() < chance else row.text
+    return data.clean(text) or row.text
+
+
 def one_pass(rows, root, number):
     """-> texts, labels [n, heads] with NaN where unlabelled, classes [n, helpers] with -1 where unlabelled."""
-    random = np.random.default_rng([SEED, *number])
-    chosen = [(row, DISTURBED) for row in drawn(rows, random)]
-    for language, count in CONTRAST.items():
-        chosen += [(row, DISTURBED_CONTRAST) for row in contrast.sentences(root, language, count, random)]
-    labels = np.full((len(chosen), len(HEADS)), np.nan, np.float32)
-    classes = np.full((len(chosen), len(HELPERS)), -1, np.int64)
+    some, random = chosen(rows, root, number)
+    labels = np.full((len(some), len(HEADS)), np.nan, np.float32)
+    classes = np.full((len(some), len(HELPERS)), -1, np.int64)
     texts = []
-    for i, (row, disturbed) in enumerate(chosen):
-        text = augment.disturbed(row.text, row.language, random) if random.random() < disturbed else row.text
-        texts.append(data.clean(text) or row.text)
+    for i, (row, chance) in enumerate(some):
+        texts.append(shown(row, chance, random))
         for head, value in row.labels.items():
             labels[i, HEADS.index(head)] = value
         for helper, kind in row.finer.items():

@@ -1,7 +1,8 @@
 """A trained encoder as the product runs it.
 
-    python train/export.py --data DATA --base SRC --model OUT/model.npz --out models/encoder
+    python train/export.py --data DATA --base SRC --model OUT/model.npz --out models/encoder [--student]
 
+Several models (seeds that continued from one release) are averaged, weight by weight.
 Writes model-int8.onnx and tokenizer.json and their lines of the manifest (size, SHA-256).
 Calibration (calibrate.py) must follow: thresholds belong to one model.
 """
@@ -9,28 +10,41 @@ import argparse
 import hashlib
 import json
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import QuantType, quantize_dynamic
+from tokenizers import Tokenizer
 
 import base
 import examples
+import fine_tune
 import graph
+import quantise
 import vocabulary
 
+CALIBRATION_TEXTS, CALIBRATION_SEED = 1_200, 5
 FILES = ("model-int8.onnx", "tokenizer.json")
 
 
-def trained(model_file, base_folder):
-    """-> (state with the base's vocabulary, head weight, head bias)"""
+def trained(model_files, base_folder):
+    """-> (state with the base's vocabulary, head weight, head bias), the mean of several models"""
     state = base.from_four_bits(str(Path(base_folder) / "e5-small-q4.bin"))
     words = state[base.WORDS]
-    stored = dict(np.load(model_file))
+    models = [dict(np.load(model_file)) for model_file in model_files]
+    stored = {name: np.mean([model[name] for model in models], axis=0) for name in models[0]}
     weight, bias = stored.pop("head.weight"), stored.pop("head.bias")
     return stored | {base.WORDS: words}, weight, bias
+
+
+def calibration_ids(root, tokenizer_file):
+    """Tokens of training texts of all languages, drawn by CALIBRATION_SEED: what the ranges of int8 are taken from."""
+    rows = examples.training_rows(root)
+    chosen = np.random.default_rng(CALIBRATION_SEED).permutation(len(rows))[:CALIBRATION_TEXTS]
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(fine_tune.BUCKETS[-1])
+    return fine_tune.tokenised(tokenizer, [examples.data.clean(rows[row].text) for row in chosen])
 
 
 def write_hashes(folder):
@@ -48,19 +62,18 @@ def write_hashes(folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("data", "base", "model", "out"):
+    for name in ("data", "base", "out"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--model", nargs="+", required=True)
+    parser.add_argument("--student", action="store_true", help="with the student's vocabulary")
     arguments = parser.parse_args()
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)
     state, weight, bias = trained(arguments.model, arguments.base)
-    tokenizer, kept = vocabulary.trimmed(str(Path(arguments.base) / "tokenizer.json"), arguments.data)
+    tokenizer, kept = vocabulary.trimmed(str(Path(arguments.base) / "tokenizer.json"), arguments.data, vocabulary.STUDENT if arguments.student else vocabulary.ENCODER)
     model = graph.build(state, weight, bias, examples.HEADS, kept)
-    with tempfile.TemporaryDirectory() as folder:
-        exact = str(Path(folder) / "exact.onnx")
-        onnx.save(model, exact)
-        quantize_dynamic(exact, out / FILES[0], weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"])
     (out / FILES[1]).write_text(json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")), encoding="utf8")
+    onnx.save(quantise.quantised(model, calibration_ids(arguments.data, out / FILES[1])), out / FILES[0])
     write_hashes(out)
     for name in FILES:
         print(name, (out / name).stat().st_size, "bytes")
