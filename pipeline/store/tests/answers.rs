@@ -35,10 +35,10 @@ async fn nobody_is_given_anothers_answer() {
     let client = client_at(&engine.url, "streife").with_setting("max_threads", "1");
     for round in 0..ROUNDS {
         if round.is_multiple_of(2) {
-            fails(&client).await
+            fails(&client).await;
         } else {
-            loses_its_reader(&client).await
-        };
+            loses_its_reader(&client).await;
+        }
         if round.is_multiple_of(3) {
             // The connection lies idle again; without the pause another one is taken or opened.
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,4 +1,5 @@
 //! How the platforms answer. The conformance test speaks with it, and so do the tests of `streife sources test`.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses its own part")]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use streife_sdk::conformance::{Ask, Reply};
