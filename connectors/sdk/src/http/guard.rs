@@ -12,7 +12,7 @@ use crate::FetchError;
 
 /// A name or address that leads into a network that is not public.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is no public address; allow_private = true permits it")]
+#[error("{0} is no public address; [collect] allow_private = true permits it")]
 pub(super) struct PrivateAddress(String);
 
 /// Decides which addresses may be reached.

@@ -36,11 +36,10 @@ fn check(args: &ConfigArg, json: bool) -> CommandResult {
         }
     }
     if problems.is_empty() && !json {
-        say::line(&format!(
-            "{} {}",
-            config.source.len(),
-            tr("Quellen, alle in Ordnung", "sources, all fine")
-        ));
+        say::line(&match config.source.len() {
+            1 => tr("1 Quelle, in Ordnung", "1 source, fine").to_owned(),
+            count => format!("{count} {}", tr("Quellen, alle in Ordnung", "sources, all fine")),
+        });
     }
     Ok(Outcome::fine_if(problems.is_empty()))
 }
