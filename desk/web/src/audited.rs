@@ -406,7 +406,12 @@ impl DeskState {
         let asked = Asked {
             reader: Arc::clone(&self.content.flagged),
             cases: (*v.cases).clone(),
-            filter: QueueFilter { sources: self.scope(v).await?, ..QueueFilter::default() },
+            // The very filter of the queue without choices, so that both share one head.
+            filter: QueueFilter {
+                sources: self.scope(v).await?,
+                space: v.tenant().as_str().to_owned(),
+                ..QueueFilter::default()
+            },
             order: Order::Mixed,
             now: self.now(),
         };
